@@ -1,0 +1,153 @@
+package exec
+
+import (
+	"math"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// plumbing is the pipes between this process and a script: the script's own ends,
+// of which copies stay here until it has ended, and ours.
+type plumbing struct {
+	stdin, stdout, stderr int // the script's ends, -1 when closed
+
+	feed *os.File // our end of stdin; nil if there is nothing left to write
+	rest []byte   // what is left to write
+
+	out, err *os.File // our ends of stdout and stderr
+}
+
+// plumb makes the pipes. As much of the document as fits is written to stdin at
+// once: mostly all of it, and then nobody has to attend to it any more.
+func plumb(document []byte) (*plumbing, error) {
+	p := &plumbing{stdin: -1, stdout: -1, stderr: -1}
+	err := p.open(document)
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *plumbing) open(document []byte) (err error) {
+	if p.out, p.stdout, err = outputPipe("stdout"); err != nil {
+		return err
+	}
+	if p.err, p.stderr, err = outputPipe("stderr"); err != nil {
+		return err
+	}
+	if len(document) == 0 {
+		// As virCommand does for a command without input.
+		p.stdin, err = unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		return err
+	}
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return err
+	}
+	p.stdin = fds[0]
+	if err := unix.SetNonblock(fds[1], true); err != nil {
+		unix.Close(fds[1])
+		return err
+	}
+	n, err := unix.Write(fds[1], document)
+	if err != nil && err != unix.EAGAIN && err != unix.EINTR {
+		unix.Close(fds[1])
+		return err
+	}
+	if p.rest = document[max(n, 0):]; len(p.rest) == 0 {
+		unix.Close(fds[1])
+		return nil
+	}
+	p.feed = os.NewFile(uintptr(fds[1]), "stdin")
+	return nil
+}
+
+// outputPipe makes a pipe for a script to write to. The script's end is open for
+// reading too: whoever holds it can never get SIGPIPE, see the package comment.
+// Our end is non-blocking and has deadlines; the script's is not and has none.
+func outputPipe(name string) (ours *os.File, script int, err error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return nil, -1, err
+	}
+	script, err = unix.Open("/proc/self/fd/"+strconv.Itoa(fds[1]), unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err == nil {
+		unix.Close(fds[1])
+	} else {
+		// Without /proc, left-behind writers lose their protection, nothing else.
+		script = fds[1]
+	}
+	if err := unix.SetNonblock(fds[0], true); err != nil {
+		unix.Close(fds[0])
+		unix.Close(script)
+		return nil, -1, err
+	}
+	return os.NewFile(uintptr(fds[0]), name), script, nil
+}
+
+// closeStdin closes our copy of the script's stdin, so that writing to it fails
+// once nobody is left to read it.
+func (p *plumbing) closeStdin() {
+	if p.stdin >= 0 {
+		unix.Close(p.stdin)
+		p.stdin = -1
+	}
+}
+
+// letGo prepares the outputs for nobody reading them: who still writes shall fail
+// rather than block. The flag belongs to the open file, which our copies share with
+// all heirs of the script. With our copies closed, reading comes to an end when the
+// last heir has gone, and at the deadline at the latest.
+func (p *plumbing) letGo(deadline time.Time) {
+	for _, fd := range []*int{&p.stdout, &p.stderr} {
+		unix.SetNonblock(*fd, true)
+		unix.Close(*fd)
+		*fd = -1
+	}
+	p.out.SetReadDeadline(deadline)
+	p.err.SetReadDeadline(deadline)
+	if p.feed != nil {
+		p.feed.SetWriteDeadline(deadline)
+	}
+}
+
+func (p *plumbing) close() {
+	p.closeStdin()
+	for _, fd := range []int{p.stdout, p.stderr} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+	for _, f := range []*os.File{p.feed, p.out, p.err} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// closeOnExec keeps our descriptors from the script. Go opens all of its own with
+// that flag, but not so C libraries, nor those who started this process.
+func closeOnExec() {
+	const first = 3
+	if unix.CloseRange(first, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) != nil { // before Linux 5.11
+		closeOnExecEach(first)
+	}
+}
+
+func closeOnExecEach(first int) {
+	dir, err := os.Open("/proc/self/fd")
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	for _, name := range names {
+		if fd, err := strconv.Atoi(name); err == nil && fd >= first {
+			unix.CloseOnExec(fd)
+		}
+	}
+}

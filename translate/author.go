@@ -1,0 +1,357 @@
+package translate
+
+import (
+	"crypto/sha1"
+	"encoding/xml"
+	"fmt"
+	"strings"
+
+	"libvirt.org/go/libvirtxml"
+)
+
+// The documents in this file are the only ones that hookbridge writes itself, for
+// objects whose own document is gone or never existed. They are marshalled by
+// libvirtxml; nothing that libvirt printed passes through here, except interfaces inside
+// AuthorDomain, which are placed as they are.
+
+// AuthorNetwork writes the least that a hook script can be told about a network whose
+// document could not be had: its name and its UUID, either of which may be unknown.
+func AuthorNetwork(name, uuid string) (string, error) {
+	doc, err := (&libvirtxml.Network{Name: name, UUID: uuid}).Marshal()
+	if err != nil {
+		return "", fmt.Errorf("network %s: %w", name, err)
+	}
+	return doc, nil
+}
+
+// AuthorDomain writes the least that a hook script can be told about a domain whose
+// document could not be had: what names it, and its interfaces. Those with a Text are
+// placed as they are, the others are authored.
+func AuthorDomain(head DomainHead, nics []Interface) (string, error) {
+	d := libvirtxml.Domain{Type: head.Type, Name: head.Name, UUID: head.UUID}
+	if head.ID >= 0 {
+		d.ID = &head.ID
+	}
+	if len(nics) > 0 {
+		d.Devices = &libvirtxml.DomainDeviceList{}
+	}
+	doc, err := d.Marshal()
+	if err != nil {
+		return "", fmt.Errorf("domain %s: %w", head.Name, err)
+	}
+	if len(nics) == 0 {
+		return doc, nil
+	}
+	var devices []byte
+	for _, nic := range nics {
+		text, indent := nic.Text, nic.Indent
+		if text == "" {
+			if text, err = AuthorInterface(nic); err != nil {
+				return "", err
+			}
+			indent = 0
+		}
+		if devices, err = appendMoved(devices, text, indent, 4); err != nil {
+			return "", fmt.Errorf("interface %s of domain %s: %w", nic.MAC, head.Name, err)
+		}
+	}
+	const empty = "<devices></devices>"
+	at := strings.LastIndex(doc, empty)
+	if at < 0 {
+		return "", fmt.Errorf("domain %s: no place for its interfaces", head.Name)
+	}
+	return doc[:at] + "<devices>\n" + string(devices) + "  </devices>" + doc[at+len(empty):], nil
+}
+
+// AuthorInterface writes the least that a hook script can be told about an interface of
+// which only fields are known. One that belongs to a network is of type network whatever
+// nic.Type says: libvirtxml knows the network's name in no other.
+func AuthorInterface(nic Interface) (string, error) {
+	i := libvirtxml.DomainInterface{}
+	if nic.MAC != "" {
+		i.MAC = &libvirtxml.DomainInterfaceMAC{Address: nic.MAC}
+	}
+	switch {
+	case nic.Network != "":
+		i.Source = &libvirtxml.DomainInterfaceSource{Network: &libvirtxml.DomainInterfaceSourceNetwork{
+			Network: nic.Network, PortGroup: nic.Portgroup, PortID: nic.PortID, Bridge: nic.Bridge,
+		}}
+	case nic.Bridge != "":
+		i.Source = &libvirtxml.DomainInterfaceSource{Bridge: &libvirtxml.DomainInterfaceSourceBridge{Bridge: nic.Bridge}}
+	case nic.Dev != "":
+		i.Source = &libvirtxml.DomainInterfaceSource{Direct: &libvirtxml.DomainInterfaceSourceDirect{Dev: nic.Dev, Mode: nic.Mode}}
+	}
+	if nic.Target != "" {
+		i.Target = &libvirtxml.DomainInterfaceTarget{Dev: nic.Target}
+	}
+	if nic.Alias != "" {
+		i.Alias = &libvirtxml.DomainAlias{Name: nic.Alias}
+	}
+	doc, err := i.Marshal()
+	if err != nil {
+		return "", fmt.Errorf("interface %s: %w", nic.MAC, err)
+	}
+	return doc, nil
+}
+
+// AuthorPort writes the <networkport> that libvirt ≥ 5.5 gives its hook as port-created
+// and port-deleted, for an interface on a libvirtd that has no ports
+// (networkAllocatePort in bridge_driver.c, virNetworkPortDefFormatBuf in
+// virnetworkportdef.c).
+//
+// network is the network's document. It fills in what an interface's document of libvirt
+// ≤ 1.2.1 does not have yet: portgroup, vlan, virtualport, bandwidth and the kind of
+// plug that the forward mode leads to. Where it cannot be read, or is only a name, the
+// interface alone decides. The UUID is the interface's portid; where there is none it is
+// made up of owner, MAC address, network and alias, so that both calls carry the same.
+func AuthorPort(network string, nic Interface, owner DomainRef) (string, error) {
+	net, _ := ParseNetwork(network)
+	var shared portSettings
+	if net.Name != "" {
+		_ = xml.Unmarshal([]byte(network), &shared) // a network that is half readable still gives a port
+	}
+	var own portSettings
+	if nic.Text != "" {
+		if err := xml.Unmarshal([]byte(nic.Text), &own); err != nil {
+			own = portSettings{}
+		}
+	}
+	if own.Actual != nil {
+		own = own.Actual.over(own)
+	}
+	var group portSettings
+	for _, g := range shared.Portgroups {
+		if g.Name == nic.Portgroup || nic.Portgroup == "" && g.Default == "yes" {
+			group = g
+			break
+		}
+	}
+
+	port := libvirtxml.NetworkPort{
+		UUID:        nic.PortID,
+		Owner:       &libvirtxml.NetworkPortOwner{UUID: owner.UUID, Name: owner.Name},
+		Group:       nic.Portgroup,
+		Bandwidth:   own.Bandwidth,
+		VLAN:        own.VLAN,
+		PortOptions: own.Port,
+	}
+	if port.UUID == "" {
+		name := net.Name
+		if name == "" {
+			name = nic.Network
+		}
+		port.UUID = derivedUUID(owner.UUID, nic.MAC, name, nic.Alias)
+	}
+	if nic.MAC != "" {
+		port.MAC = &libvirtxml.NetworkPortMAC{Address: nic.MAC}
+	}
+	// A network's own <bandwidth> limits its bridge, not its ports.
+	if port.Bandwidth == nil {
+		port.Bandwidth = group.Bandwidth
+	}
+	for _, s := range []portSettings{group, shared} {
+		if port.VLAN == nil || len(port.VLAN.Tags) == 0 {
+			port.VLAN = s.VLAN
+		}
+		if own.TrustGuestRxFilters == "" {
+			own.TrustGuestRxFilters = s.TrustGuestRxFilters
+		}
+	}
+	if port.PortOptions == nil {
+		port.PortOptions = shared.Port
+	}
+	if own.TrustGuestRxFilters != "" {
+		port.RXFilters = &libvirtxml.NetworkPortRXFilters{TrustGuest: own.TrustGuestRxFilters}
+	}
+	var err error
+	if port.VirtualPort, err = mergeVirtualPorts(own.VirtualPort, shared.VirtualPort, group.VirtualPort); err != nil {
+		return "", fmt.Errorf("port of interface %s: %w", nic.MAC, err)
+	}
+	port.Plug = plug(net, shared, nic, own)
+
+	doc, err := port.Marshal()
+	if err != nil {
+		return "", fmt.Errorf("port of interface %s: %w", nic.MAC, err)
+	}
+	return doc, nil
+}
+
+// portSettings are what <interface>, <actual>, <network> and <portgroup> have in common
+// with a port.
+type portSettings struct {
+	Name                string                             `xml:"name,attr"`
+	Default             string                             `xml:"default,attr"`
+	TrustGuestRxFilters string                             `xml:"trustGuestRxFilters,attr"`
+	Managed             string                             `xml:"managed,attr"`
+	Bandwidth           *libvirtxml.NetworkBandwidth       `xml:"bandwidth"`
+	VLAN                *libvirtxml.NetworkPortVLAN        `xml:"vlan"`
+	VirtualPort         *virtualPort                       `xml:"virtualport"`
+	Port                *libvirtxml.NetworkPortPortOptions `xml:"port"`
+	Driver              *portDriver                        `xml:"driver"`
+	Source              *portSource                        `xml:"source"`
+	Bridge              *portBridge                        `xml:"bridge"`
+	Forward             *portForward                       `xml:"forward"`
+	Portgroups          []portSettings                     `xml:"portgroup"`
+	Actual              *portSettings                      `xml:"actual"`
+}
+
+type portDriver struct {
+	Name string `xml:"name,attr"`
+}
+
+type portSource struct {
+	Address *libvirtxml.NetworkPortPlugHostDevPCIAddress `xml:"address"`
+}
+
+type portBridge struct {
+	MacTableManager string `xml:"macTableManager,attr"`
+}
+
+type portForward struct {
+	Managed string      `xml:"managed,attr"`
+	Driver  *portDriver `xml:"driver"`
+}
+
+// over returns the settings of an <actual> element completed by those of the interface
+// around it.
+func (actual *portSettings) over(nic portSettings) portSettings {
+	s := *actual
+	if s.TrustGuestRxFilters == "" {
+		s.TrustGuestRxFilters = nic.TrustGuestRxFilters
+	}
+	if s.Port == nil {
+		s.Port = nic.Port
+	}
+	if s.VLAN == nil {
+		s.VLAN = nic.VLAN
+	}
+	if s.Bandwidth == nil {
+		s.Bandwidth = nic.Bandwidth
+	}
+	if s.VirtualPort == nil {
+		s.VirtualPort = nic.VirtualPort
+	}
+	return s
+}
+
+// plug tells how the interface is connected: by what the interface became, else by the
+// network's forward mode. It is nil where neither tells.
+func plug(net NetworkHead, shared portSettings, nic Interface, own portSettings) *libvirtxml.NetworkPortPlug {
+	kind, bridge, dev, mode := nic.ActualType, nic.ActualBridge, nic.ActualDev, nic.ActualMode
+	if kind == "" {
+		kind, bridge, dev, mode = nic.Type, nic.Bridge, nic.Dev, nic.Mode
+	}
+	if bridge == "" {
+		bridge = net.Bridge
+	}
+	// libvirt ≤ 1.2.1 says network whatever became of the interface.
+	if kind == "network" || kind == "" {
+		switch net.ForwardMode {
+		case "bridge":
+			if kind = "bridge"; bridge == "" {
+				kind = "direct"
+			}
+		case "private", "vepa", "passthrough":
+			kind = "direct"
+		case "hostdev":
+			kind = "hostdev"
+		default:
+			kind = "network"
+		}
+	}
+	var manager string
+	if shared.Bridge != nil {
+		manager = shared.Bridge.MacTableManager
+	}
+	switch kind {
+	case "network":
+		return &libvirtxml.NetworkPortPlug{Network: &libvirtxml.NetworkPortPlugNetwork{Bridge: bridge, MacTableManager: manager}}
+	case "bridge":
+		return &libvirtxml.NetworkPortPlug{Bridge: &libvirtxml.NetworkPortPlugBridge{Bridge: bridge, MacTableManager: manager}}
+	case "direct":
+		if mode == "" {
+			mode = net.ForwardMode
+		}
+		return &libvirtxml.NetworkPortPlug{Direct: &libvirtxml.NetworkPortPlugDirect{Dev: dev, Mode: mode}}
+	case "hostdev":
+		h := &libvirtxml.NetworkPortPlugHostDevPCI{Managed: own.Managed}
+		if h.Managed == "" && shared.Forward != nil {
+			h.Managed = shared.Forward.Managed
+		}
+		switch {
+		case own.Driver != nil && own.Driver.Name != "":
+			h.Driver = &libvirtxml.NetworkPortPlugHostDevPCIDriver{Name: own.Driver.Name}
+		case shared.Forward != nil && shared.Forward.Driver != nil:
+			h.Driver = &libvirtxml.NetworkPortPlugHostDevPCIDriver{Name: shared.Forward.Driver.Name}
+		}
+		if own.Source != nil {
+			h.Address = own.Source.Address
+		}
+		return &libvirtxml.NetworkPortPlug{HostDevPCI: h}
+	}
+	return nil
+}
+
+// virtualPort is a <virtualport> of any type.
+type virtualPort struct {
+	XMLName    xml.Name              `xml:"virtualport"`
+	Type       string                `xml:"type,attr,omitempty"`
+	Parameters virtualPortParameters `xml:"parameters"`
+}
+
+type virtualPortParameters struct {
+	Attributes []xml.Attr `xml:",any,attr"`
+}
+
+// mergeVirtualPorts puts together what the interface, its network and its portgroup say,
+// as virNetDevVPortProfileMerge3 does. libvirt refuses what contradicts itself; here the
+// first to name a value wins.
+func mergeVirtualPorts(ports ...*virtualPort) (*libvirtxml.NetworkVirtualPort, error) {
+	var (
+		merged virtualPort
+		any    bool
+		known  = map[string]bool{}
+	)
+	for _, p := range ports {
+		if p == nil {
+			continue
+		}
+		any = true
+		if merged.Type == "" {
+			merged.Type = p.Type
+		}
+		for _, a := range p.Parameters.Attributes {
+			if !known[a.Name.Local] {
+				known[a.Name.Local] = true
+				merged.Parameters.Attributes = append(merged.Parameters.Attributes, a)
+			}
+		}
+	}
+	if !any {
+		return nil, nil
+	}
+	doc, err := xml.Marshal(merged)
+	if err != nil {
+		return nil, err
+	}
+	var port libvirtxml.NetworkVirtualPort
+	if err := xml.Unmarshal(doc, &port); err != nil {
+		return nil, err
+	}
+	return &port, nil
+}
+
+// derivedUUID makes a UUID of version 5 (RFC 9562) from parts: equal parts, equal UUID.
+func derivedUUID(parts ...string) string {
+	namespace := [16]byte{0xd4, 0x5c, 0x0a, 0x3e, 0x61, 0x0f, 0x4b, 0x52, 0x9b, 0x7a, 0x2c, 0x11, 0x8e, 0x66, 0x70, 0x1f}
+	h := sha1.New()
+	h.Write(namespace[:])
+	for _, p := range parts {
+		h.Write([]byte(p))
+		h.Write([]byte{0})
+	}
+	u := h.Sum(nil)[:16]
+	u[6] = u[6]&0x0f | 0x50
+	u[8] = u[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", u[0:4], u[4:6], u[6:8], u[8:10], u[10:16])
+}

@@ -1,0 +1,201 @@
+package translate
+
+import "errors"
+
+// Domain is the record of a running domain whose interfaces have been
+// announced.
+type Domain struct {
+	Conn string
+	UUID string
+	Name string
+
+	// ID is libvirt's number for this run of the domain: a guest that was
+	// restarted has another one.
+	ID int
+
+	// Type is the domain's type attribute: qemu, kvm, lxc, …
+	Type string
+
+	// Live is the last live document. unplugged carries it when the guest is
+	// gone: by then libvirt shows the inactive one, or nothing.
+	Live string
+
+	// NICs are the interfaces of all kinds as in Live, in document order; those
+	// with a Network are plugged.
+	NICs []Interface
+}
+
+// DomainSeen is what an observer found when it looked at a domain.
+type DomainSeen struct {
+	Conn string
+
+	// NetworkConn is the connection that the domain's networks are known by:
+	// several connections to one host share its networks.
+	NetworkConn string
+
+	UUID string
+	Name string
+
+	Running bool
+	ID      int
+
+	// Live is the live document of a running domain.
+	Live string
+
+	// Inactive is given only for daemons that hide a NIC's network in the live
+	// document (1.2.2 to 1.2.10): there it tells which network a bridge, direct
+	// or hostdev interface came from.
+	Inactive string
+
+	// Removed are device aliases that libvirt has reported as removed since the
+	// last look. Such an interface is gone even if the document, read a moment
+	// too early, still lists it.
+	Removed []string
+
+	// Inexact tells which document is a substitute; see [Call].
+	Inexact string
+
+	Cause Cause
+
+	// Replug makes every interface be announced once more without being
+	// unplugged: what libvirt does for running QEMU guests when it is restarted
+	// (networkNotifyActualDevice). It does not for LXC.
+	Replug bool
+}
+
+// NetworkDocs returns the document of the network that an interface is plugged
+// into, and whether it is a substitute ("" if it is libvirt's own live text).
+type NetworkDocs func(network string) (document, inexact string)
+
+// Look compares what was announced with what is seen and returns the new record
+// and the calls in native order. was may be nil. The record is nil when the
+// domain does not run.
+//
+// The error tells that the live document could not be read to its end. The
+// calls then rest on what could be read; interfaces that had been announced
+// stay announced rather than being taken for gone.
+func (was *Domain) Look(seen DomainSeen, networks NetworkDocs) (*Domain, []Call, error) {
+	p := plan{seen: seen, networks: networks}
+	if !seen.Running {
+		if was == nil {
+			return nil, nil, nil
+		}
+		p.unplugAll(was)
+		return nil, p.calls, nil
+	}
+	now, err := seen.record()
+	switch {
+	case was == nil:
+		p.plugAll(now)
+	case was.ID != seen.ID:
+		// Restarted while nobody watched: the old run's documents, then the new.
+		p.unplugAll(was)
+		p.plugAll(now)
+	case err != nil:
+		now.NICs = was.NICs
+	default:
+		p.compare(was, now)
+		if seen.Replug && !isLXC(now.Type) {
+			p.replug(was, now)
+		}
+	}
+	return now, p.calls, err
+}
+
+func (seen DomainSeen) record() (*Domain, error) {
+	head, headErr := ParseDomain(seen.Live)
+	nics, err := nicsOf(seen.Live, seen.Inactive)
+	return &Domain{
+		Conn: seen.Conn, UUID: seen.UUID, Name: seen.Name, ID: seen.ID,
+		Type: head.Type, Live: seen.Live, NICs: nics,
+	}, errors.Join(headErr, err)
+}
+
+// plan collects the calls of one look.
+type plan struct {
+	seen     DomainSeen
+	networks NetworkDocs
+	calls    []Call
+}
+
+func (p *plan) add(op Op, d *Domain, nic Interface, domainDoc string) {
+	if nic.Network == "" {
+		return
+	}
+	network, inexact := p.networks(nic.Network)
+	if inexact == "" {
+		inexact = p.seen.Inexact
+	}
+	p.calls = append(p.calls, Call{
+		Op: op, Cause: p.seen.Cause, Conn: p.seen.NetworkConn, Network: nic.Network,
+		Domain:    &DomainRef{Conn: d.Conn, Name: d.Name, UUID: d.UUID, ID: d.ID},
+		NIC:       &NICRef{MAC: nic.MAC, Alias: nic.Alias, Target: nic.Target},
+		Documents: Documents{Interface: nic, Network: network, Domain: domainDoc},
+		Inexact:   inexact,
+	})
+}
+
+// plugAll announces a guest that came up: its interfaces in document order
+// (qemuNetworkPrepareDevices, virLXCProcessSetupInterfaces).
+func (p *plan) plugAll(now *Domain) {
+	for _, nic := range now.NICs {
+		p.add(OpPlugged, now, nic, now.Live)
+	}
+}
+
+// unplugAll announces a guest that is gone, also in document order
+// (qemuProcessStop, virLXCProcessCleanup), with its last live documents.
+func (p *plan) unplugAll(was *Domain) {
+	for _, nic := range was.NICs {
+		p.add(OpUnplugged, was, nic, was.Live)
+	}
+}
+
+// replug announces again what stayed plugged over a restart of libvirtd.
+func (p *plan) replug(was, now *Domain) {
+	for _, m := range match(was.NICs, now.NICs, p.seen.Removed) {
+		if m.was != nil && m.now != nil && m.was.Network == m.now.Network {
+			p.add(OpPlugged, now, *m.now, now.Live)
+		}
+	}
+}
+
+// compare announces what was detached, moved and attached while the guest ran.
+// Where several of these are found at once nobody can say which came first;
+// what went away is announced before what is new.
+func (p *plan) compare(was, now *Domain) {
+	pairs := match(was.NICs, now.NICs, p.seen.Removed)
+	for _, m := range pairs {
+		if m.now == nil {
+			p.add(OpUnplugged, now, *m.was, detachDoc(was, now))
+		}
+	}
+	for _, m := range pairs {
+		if m.was == nil || m.now == nil || m.was.Network == m.now.Network {
+			continue
+		}
+		// A device update from one network to another: libvirt allocates the new
+		// place before it gives the old one back, and in both calls its domain
+		// document still lists the old interface (qemuDomainChangeNet, 1.2.2).
+		p.add(OpPlugged, now, *m.now, was.Live)
+		p.add(OpUnplugged, now, *m.was, was.Live)
+	}
+	for _, m := range pairs {
+		if m.was == nil {
+			p.add(OpPlugged, now, *m.now, now.Live)
+		}
+	}
+	now.NICs = withoutRemoved(now.NICs, pairs)
+}
+
+// detachDoc is the domain document of a hot-unplug: QEMU guests have lost the
+// interface by then (qemuDomainRemoveNetDevice), LXC guests still list it
+// (lxcDomainDetachDeviceNetLive releases before it removes).
+func detachDoc(was, now *Domain) string {
+	if isLXC(now.Type) {
+		return was.Live
+	}
+	return now.Live
+}
+
+func isLXC(domainType string) bool { return domainType == "lxc" }

@@ -1,0 +1,130 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+
+	"hookbridge/exec"
+	"hookbridge/translate"
+)
+
+// Agent watches libvirt and runs hook scripts. Make one with [New].
+type Agent struct {
+	cfg Config
+}
+
+// New checks a configuration and fills in its defaults. The error is about the
+// configuration alone: nothing is connected, nothing is read.
+func New(cfg Config) (*Agent, error) {
+	for _, uri := range cfg.Connect {
+		if err := CheckURI(uri); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Parallel < 0 || cfg.Timeout < 0 {
+		return nil, errors.New("neither the number of parallel scripts nor their timeout can be negative")
+	}
+	if cfg.HookDir == "" {
+		cfg.HookDir = defaultHookDir
+	}
+	var err error
+	if cfg.HookDir, err = filepath.Abs(cfg.HookDir); err != nil {
+		return nil, fmt.Errorf("hook directory: %w", err)
+	}
+	if cfg.Payload == "" {
+		cfg.Payload = translate.Payload123
+	}
+	if cfg.Parallel == 0 {
+		cfg.Parallel = runtime.NumCPU()
+	}
+	if cfg.Log == nil {
+		cfg.Log = logrus.StandardLogger()
+	}
+	return &Agent{cfg: cfg}, nil
+}
+
+// Run watches until ctx is cancelled, then takes no more events, lets the
+// scripts that run finish, and returns nil. An unreachable libvirtd, a missing
+// hook directory and a failing script are no reasons to return. The error says
+// that libvirt's client library could not be set up at all.
+func (a *Agent) Run(ctx context.Context) error {
+	log := a.cfg.Log
+	stopLoop := make(chan struct{})
+	loopEnded, err := runEventLoop(stopLoop, func(err error) {
+		log.WithError(err).Error("libvirt's event loop has ended")
+	})
+	if err != nil {
+		return err
+	}
+
+	replay := newReplay(a.cfg.Ops)
+	caller := &caller{
+		hooks:   &exec.Hooks{Dir: a.cfg.HookDir, Name: "network", Timeout: a.cfg.Timeout},
+		payload: a.cfg.Payload,
+		ops:     replay.ops,
+		count:   newPlugCount(),
+		log:     log,
+		onCall:  a.cfg.OnCall,
+	}
+	// Scripts are not tied to ctx: they are let finish.
+	dispatcher := newDispatcher(context.WithoutCancel(ctx), a.cfg.Parallel, caller.call)
+	ledger := newLedger(dispatcher.submit)
+
+	var watchers sync.WaitGroup
+	for _, w := range a.watchers(ledger, replay) {
+		watchers.Go(func() { w.watch(ctx) })
+	}
+	watchers.Wait()
+	if left := dispatcher.close(); left > 0 {
+		log.WithField("calls", left).Warn("stopped with hook calls that were not made")
+	}
+	close(stopLoop)
+	<-loopEnded
+	return nil
+}
+
+// defaultConnect are the connections that a host may offer; those that it does
+// not offer are left alone.
+var defaultConnect = []string{"qemu:///system", "lxc:///"}
+
+// watchers returns one watcher for each connection. The connections to this
+// host's libvirtd share its networks; any other has networks of its own.
+func (a *Agent) watchers(ledger *ledger, replay *replay) []*watcher {
+	uris, optional := a.cfg.Connect, false
+	if len(uris) == 0 {
+		uris, optional = defaultConnect, true
+	}
+	var local *hostNetworks
+	var all []*watcher
+	for _, uri := range uris {
+		host := &hostNetworks{conn: uri}
+		if localDaemon(uri) {
+			if local == nil {
+				local = host
+			}
+			host = local
+		}
+		all = append(all, &watcher{
+			uri:      uri,
+			ledger:   ledger,
+			replay:   replay,
+			optional: optional,
+			host:     host,
+			takeOver: make(chan struct{}, 1),
+			log:      a.cfg.Log.WithField("connection", uri),
+			onReady:  a.cfg.OnReady,
+		})
+	}
+	return all
+}
+
+// String names what the agent watches.
+func (a *Agent) String() string {
+	return fmt.Sprintf("agent for %v", a.cfg.Connect)
+}

@@ -1,0 +1,64 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"hookbridge/exec"
+	"hookbridge/translate"
+)
+
+// caller makes one hook call: it writes the document, runs the scripts and says
+// what came of it.
+type caller struct {
+	hooks   *exec.Hooks
+	payload translate.Payload
+
+	// ops are the operations that are hookbridge's to replay on a connection.
+	// The others pass through here too, unmade: they count.
+	ops func(conn string) translate.Ops
+
+	count   *plugCount
+	log     *logrus.Logger
+	reports reportLog
+	onCall  func(Finished)
+}
+
+func (c *caller) call(ctx context.Context, call translate.Call, planned time.Time) {
+	connections := c.count.at(call)
+	for _, call := range c.ops(call.Conn).Select(call) {
+		c.make(ctx, call, connections, planned)
+	}
+}
+
+func (c *caller) make(ctx context.Context, call translate.Call, connections int, planned time.Time) {
+	run := newRunID()
+	log := c.log.WithFields(callFields(run, call))
+	stdin, err := call.Stdin(c.payload, connections)
+	if err != nil {
+		log.WithError(err).Warn("the document on stdin holds a part that could not be read; it is passed as libvirt gave it")
+	}
+	if call.Inexact != "" {
+		log.Warnf("learnt too late for libvirt's live document: %s", call.Inexact)
+	}
+	report := c.hooks.Run(ctx, exec.Invocation{
+		Args:  call.Args(),
+		Stdin: stdin,
+		Env:   []string{"HOOKBRIDGE_RUN=" + run, "HOOKBRIDGE_CAUSE=" + string(call.Cause)},
+	})
+	c.reports.write(log, report)
+	if c.onCall != nil {
+		c.onCall(Finished{Run: run, Call: call, Stdin: stdin, Report: report, Planned: planned})
+	}
+}
+
+// newRunID returns an id that no other run of this host has: 64 random bits.
+func newRunID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails, by its contract
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,60 @@
+package agent
+
+import (
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"hookbridge/exec"
+	"hookbridge/translate"
+)
+
+// Config is what an agent needs to know. The zero value of a field means its
+// default where one is named.
+type Config struct {
+	// Connect are the URIs of the libvirt connections to watch. Those to this
+	// host share its networks, which are followed through one of them. Default:
+	// qemu and lxc, whichever the host offers.
+	Connect []string
+
+	// HookDir is the directory of the hook scripts. Default /etc/libvirt/hooks.
+	HookDir string
+
+	// Ops are the operations to replay. nil: decided for each connection by what
+	// its libvirtd runs itself.
+	Ops translate.Ops
+
+	// Payload is the form of the document on the script's stdin.
+	// Default translate.Payload123.
+	Payload translate.Payload
+
+	// Timeout ends a script that runs longer; 0 means never.
+	Timeout time.Duration
+
+	// Parallel is how many scripts may run at once. Default: the number of
+	// cores.
+	Parallel int
+
+	// Log receives everything the agent has to say. Default: logrus' standard
+	// logger.
+	Log *logrus.Logger
+
+	// OnCall, when set, is told of each finished call. It runs on the goroutine
+	// that ran the script and holds up that network.
+	OnCall func(Finished)
+
+	// OnReady, when set, is called once per connection when its events are
+	// registered and everything that was there has been looked at.
+	OnReady func(uri string)
+}
+
+// Finished is a call that was made, or could not be made.
+type Finished struct {
+	Run     string // the run's id, HOOKBRIDGE_RUN of the script
+	Call    translate.Call
+	Stdin   []byte
+	Report  exec.Report
+	Planned time.Time // when the change was noticed
+}
+
+const defaultHookDir = "/etc/libvirt/hooks"

@@ -1,0 +1,153 @@
+package agent
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hookbridge/translate"
+)
+
+// daemonNames are the processes that may run the network driver and so its
+// hooks: the monolithic daemon, and since libvirt 5.6 one of its own.
+var daemonNames = []string{"virtnetworkd", "libvirtd"}
+
+// daemon is one run of a libvirt daemon of this host.
+type daemon struct {
+	PID int
+
+	// Start is when it was started, in clock ticks since boot
+	// (/proc/PID/stat, field 22): together with the PID it tells one run from
+	// the next.
+	Start uint64
+}
+
+var errNoDaemon = errors.New("no libvirtd runs on this host")
+
+// findDaemon looks for the process that runs the network driver. It must share
+// the agent's mounts: a libvirtd inside a container is not this host's.
+func findDaemon() (daemon, error) {
+	own, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil {
+		return daemon{}, fmt.Errorf("the processes of this host cannot be read: %w", err)
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return daemon{}, fmt.Errorf("the processes of this host cannot be read: %w", err)
+	}
+	best, rank := daemon{}, len(daemonNames)
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		name, start, err := processStat(pid)
+		if err != nil {
+			continue // it has ended
+		}
+		r := slices.Index(daemonNames, name)
+		if r < 0 || r >= rank {
+			continue
+		}
+		if ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid)); err == nil && ns == own {
+			best, rank = daemon{pid, start}, r
+		}
+	}
+	if best.PID == 0 {
+		return best, errNoDaemon
+	}
+	return best, nil
+}
+
+// processStat returns a process's name, of which the kernel keeps 15 bytes, and
+// its start time in clock ticks since boot.
+func processStat(pid int) (name string, start uint64, err error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", 0, err
+	}
+	// The name is in parentheses and may itself hold any character.
+	open, end := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
+	if open < 0 || end < open {
+		return "", 0, fmt.Errorf("/proc/%d/stat has no name", pid)
+	}
+	fields := strings.Fields(string(stat[end+1:]))
+	const startField = 22 - 3 // counted from the state, which is field 3
+	if len(fields) <= startField {
+		return "", 0, fmt.Errorf("/proc/%d/stat ends early", pid)
+	}
+	start, err = strconv.ParseUint(fields[startField], 10, 64)
+	return string(stat[open+1 : end]), start, err
+}
+
+// marks looks through the files that a running daemon has mapped. Those on disk
+// may be newer ones already, after an upgrade without a restart: the kernel
+// still has the mapped ones, and they count.
+func (d daemon) marks() (translate.Marks, error) {
+	m := translate.Marks{}
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", d.PID))
+	if err != nil {
+		return m, fmt.Errorf("the files of libvirtd (pid %d) cannot be read: %w", d.PID, err)
+	}
+	replaced := false
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(maps)) {
+		region, path := mapping(line)
+		if path == "" || seen[path] || !strings.Contains(filepath.Base(path), "virt") {
+			continue
+		}
+		seen[path] = true
+		text, gone, err := readMapped(d.PID, region, path)
+		if err != nil {
+			return translate.Marks{}, err
+		}
+		replaced = replaced || gone
+		m.HookData = m.HookData || bytes.Contains(text, []byte("<hookData>"))
+		m.Unplugged = m.Unplugged || bytes.Contains(text, []byte("\x00unplugged\x00"))
+		m.PortCreated = m.PortCreated || bytes.Contains(text, []byte("\x00port-created\x00"))
+	}
+	if len(seen) == 0 {
+		return m, fmt.Errorf("libvirtd (pid %d) maps no files of libvirt's", d.PID)
+	}
+	m.Source = fmt.Sprintf("the running libvirtd (pid %d)", d.PID)
+	if replaced {
+		m.Source += ", upgraded on disk but not restarted,"
+	}
+	return m, nil
+}
+
+// mapping takes a line of /proc/PID/maps apart: the address range and the path,
+// which is empty for memory that is no file.
+func mapping(line string) (region, path string) {
+	fields := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 6)
+	if len(fields) < 6 {
+		return "", ""
+	}
+	path = strings.TrimLeft(fields[5], " ")
+	if !strings.HasPrefix(path, "/") {
+		return "", ""
+	}
+	return fields[0], path
+}
+
+// readMapped reads a mapped file: the file that is mapped, not the one that may
+// have taken its path. gone says that the path leads elsewhere now.
+func readMapped(pid int, region, path string) (text []byte, gone bool, err error) {
+	name, gone := strings.CutSuffix(path, " (deleted)")
+	text, err = os.ReadFile(fmt.Sprintf("/proc/%d/map_files/%s", pid, region))
+	if err == nil || gone {
+		return text, gone, err
+	}
+	// Kernels before 4.3 hide map_files from namespaces and need more than root.
+	text, err = os.ReadFile(fmt.Sprintf("/proc/%d/root%s", pid, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, true, nil
+	}
+	return text, gone, err
+}

@@ -1,0 +1,220 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hookbridge/translate"
+)
+
+// recorder runs calls by writing them down; those named in hold wait until they
+// are let go.
+type recorder struct {
+	mu      sync.Mutex
+	made    []string
+	hold    map[string]chan struct{}
+	began   chan string
+	running map[string]int // by network and by guest
+	crowded []string       // where two calls ran at once
+}
+
+func newRecorder() *recorder {
+	return &recorder{hold: map[string]chan struct{}{}, began: make(chan string, 100_000), running: map[string]int{}}
+}
+
+func label(c translate.Call) string {
+	if c.Domain != nil {
+		return fmt.Sprintf("%s %s %s", c.Network, c.Op, c.Domain.Name)
+	}
+	return fmt.Sprintf("%s %s", c.Network, c.Op)
+}
+
+func (r *recorder) run(_ context.Context, c translate.Call, _ time.Time) {
+	lanes := []string{"network " + c.Network}
+	if c.Domain != nil {
+		lanes = append(lanes, "guest "+c.Domain.Name)
+	}
+	r.enter(lanes, +1)
+	r.began <- label(c)
+	r.mu.Lock()
+	held := r.hold[label(c)]
+	r.mu.Unlock()
+	if held != nil {
+		<-held
+	}
+	r.mu.Lock()
+	r.made = append(r.made, label(c))
+	r.mu.Unlock()
+	r.enter(lanes, -1)
+}
+
+func (r *recorder) enter(lanes []string, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range lanes {
+		if r.running[l] += n; r.running[l] > 1 {
+			r.crowded = append(r.crowded, l)
+		}
+	}
+}
+
+func (r *recorder) await(t *testing.T, n int) []string {
+	t.Helper()
+	var began []string
+	for range n {
+		select {
+		case l := <-r.began:
+			began = append(began, l)
+		case <-time.After(30 * time.Second):
+			t.Fatalf("%d of %d calls began: %q", len(began), n, began)
+		}
+	}
+	return began
+}
+
+func networkChain(network string, ops ...translate.Op) chain {
+	var c chain
+	for _, op := range ops {
+		c.calls = append(c.calls, translate.Call{Op: op, Network: network})
+	}
+	return c
+}
+
+func guestChain(guest string, op translate.Op, networks ...string) chain {
+	c := chain{guest: guest}
+	for _, n := range networks {
+		c.calls = append(c.calls, translate.Call{
+			Op: op, Network: n, Domain: &translate.DomainRef{Name: guest, UUID: guest}, NIC: &translate.NICRef{},
+		})
+	}
+	return c
+}
+
+func TestCallsOfOneNetworkComeInOrder(t *testing.T) {
+	r := newRecorder()
+	d := newDispatcher(t.Context(), 4, r.run)
+	d.submit(networkChain("a", translate.OpStart, translate.OpStarted))
+	d.submit(guestChain("g", translate.OpPlugged, "a"))
+	d.submit(guestChain("h", translate.OpPlugged, "a"))
+	d.submit(guestChain("g", translate.OpUnplugged, "a"))
+	d.submit(networkChain("a", translate.OpStopped))
+	r.await(t, 6)
+	d.close()
+	want := []string{"a start", "a started", "a plugged g", "a plugged h", "a unplugged g", "a stopped"}
+	if diff := cmp.Diff(want, r.made); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestHungScriptHoldsUpItsOwnNetworkOnly(t *testing.T) {
+	r := newRecorder()
+	release := make(chan struct{})
+	r.hold["a start"] = release
+	d := newDispatcher(t.Context(), 2, r.run)
+	d.submit(networkChain("a", translate.OpStart, translate.OpStarted))
+	d.submit(guestChain("stuck", translate.OpPlugged, "a", "b"))
+	d.submit(guestChain("free", translate.OpPlugged, "b", "c"))
+	r.await(t, 3)
+	close(release)
+	r.await(t, 3)
+	d.close()
+	if got := slices.Index(r.made, "a start"); got != 2 {
+		t.Errorf("the free guest waited for the hung script: %q", r.made)
+	}
+}
+
+func TestGuestsChainGoesOnInTheNextNetwork(t *testing.T) {
+	r := newRecorder()
+	release := make(chan struct{})
+	r.hold["b plugged other"] = release
+	d := newDispatcher(t.Context(), 4, r.run)
+	d.submit(guestChain("other", translate.OpPlugged, "b"))
+	r.await(t, 1)
+	d.submit(guestChain("g", translate.OpPlugged, "a", "b", "a"))
+	r.await(t, 1) // a; b is taken
+	d.submit(guestChain("g", translate.OpUnplugged, "a", "b", "a"))
+	close(release)
+	r.await(t, 5)
+	d.close()
+	want := []string{
+		"b plugged other", "a plugged g", "b plugged g", "a plugged g",
+		"a unplugged g", "b unplugged g", "a unplugged g",
+	}
+	// The first two ran side by side.
+	slices.Sort(r.made[:2])
+	slices.Sort(want[:2])
+	if diff := cmp.Diff(want, r.made); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestCloseLetsTheRunningCallFinishAndCountsTheRest(t *testing.T) {
+	r := newRecorder()
+	release := make(chan struct{})
+	r.hold["a start"] = release
+	d := newDispatcher(t.Context(), 2, r.run)
+	d.submit(networkChain("a", translate.OpStart, translate.OpStarted))
+	d.submit(guestChain("g", translate.OpPlugged, "a", "b"))
+	d.submit(guestChain("g", translate.OpUnplugged, "a", "b"))
+	r.await(t, 1)
+	left := make(chan int)
+	go func() { left <- d.close() }()
+	for { // until close has begun
+		d.mu.Lock()
+		closed := d.closed
+		d.mu.Unlock()
+		if closed {
+			break
+		}
+	}
+	close(release)
+	if got := <-left; got != 5 {
+		t.Errorf("%d calls left, want 5", got)
+	}
+	if diff := cmp.Diff([]string{"a start"}, r.made); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	d.submit(networkChain("z", translate.OpStart))
+	if d.close(); len(r.made) != 1 {
+		t.Error("a call was made after close")
+	}
+}
+
+// A storm: whatever the interleaving, nothing is lost, no network and no guest
+// has two calls at once, and each network sees a guest's calls in order.
+func TestStormKeepsBothOrders(t *testing.T) {
+	const guests, rounds, networks = 60, 20, 7
+	r := newRecorder()
+	d := newDispatcher(t.Context(), 8, r.run)
+	rng := rand.New(rand.NewPCG(1, 2))
+	total := 0
+	for range rounds {
+		for g := range guests {
+			names := []string{fmt.Sprint(rng.IntN(networks)), fmt.Sprint(rng.IntN(networks))}
+			name := fmt.Sprint("g", g)
+			d.submit(guestChain(name, translate.OpPlugged, names...))
+			d.submit(guestChain(name, translate.OpUnplugged, names...))
+			total += 4
+		}
+	}
+	r.await(t, total)
+	if left := d.close(); left != 0 {
+		t.Errorf("%d calls left", left)
+	}
+	if len(r.made) != total {
+		t.Errorf("%d calls made, want %d", len(r.made), total)
+	}
+	if len(r.crowded) > 0 {
+		t.Errorf("two calls at once in %q", r.crowded)
+	}
+	if len(d.lanes)+len(d.waiting) != 0 {
+		t.Errorf("left behind: %d lanes, %d guests", len(d.lanes), len(d.waiting))
+	}
+}

@@ -1,0 +1,28 @@
+// Package agent watches libvirtd and replays its network hook.
+//
+// It is the only package that imports the libvirt binding. Data flows one way:
+//
+//	libvirt → watcher → translate → dispatcher → exec
+//
+// A watcher ([Config.Connect] has one URI for each) owns one connection. It
+// registers for events, lists what is there, and turns everything that it hears
+// into a hint: "look at this network", "look at that domain". A hint is never
+// believed: the watcher reads the object from libvirt and hands what it saw to
+// the ledger. The ledger holds what has been announced to the script, asks
+// package translate which calls lead from there to what is seen now, and
+// submits them to the dispatcher. The dispatcher keeps two orders at once, one
+// call at a time for a network and one for a guest, and runs the scripts
+// through package exec.
+//
+// # Contracts
+//
+// Callbacks run on libvirt's event loop. They copy names and numbers into a
+// hint, recover from panics and return: a slow script or a slow libvirtd never
+// delays keepalive.
+//
+// A watcher survives its libvirtd. An unreachable one is tried again with
+// backoff; a feature that the daemon or the client library lacks is done
+// without. Nothing but a cancelled context ends [Agent.Run].
+//
+// Every goroutine belongs to [Agent.Run] and has ended when it returns.
+package agent

@@ -1,0 +1,61 @@
+package agent
+
+import (
+	"sync"
+
+	"hookbridge/translate"
+)
+
+// judgeDaemon says which operations the libvirtd behind a connection runs
+// itself. version is what it answers when asked for its own.
+func judgeDaemon(uri string, version uint32) translate.Verdict {
+	if !localDaemon(uri) {
+		return translate.Verdict{
+			Native: translate.Ops{},
+			Reason: "the test driver and connections to other hosts run no hooks on this host",
+		}
+	}
+	marks := translate.Marks{}
+	if d, err := findDaemon(); err == nil {
+		// Marks that cannot be had leave the version, and the verdict says so.
+		marks, _ = d.marks()
+	}
+	return translate.Judge(marks, version)
+}
+
+// replay holds the operations to replay, by the connection that a network is
+// known by. A verdict is made anew at each connect.
+type replay struct {
+	fixed translate.Ops // from the configuration; nil: auto
+
+	mu       sync.Mutex
+	verdicts map[string]translate.Verdict
+}
+
+func newReplay(fixed translate.Ops) *replay {
+	return &replay{fixed: fixed, verdicts: map[string]translate.Verdict{}}
+}
+
+// judged enters a verdict and reports whether it differs from the one before.
+func (r *replay) judged(conn string, v translate.Verdict) (changed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old, had := r.verdicts[conn]
+	r.verdicts[conn] = v
+	return !had || old.Native.String() != v.Native.String()
+}
+
+// ops returns the operations to replay. Before the first verdict there are none:
+// nothing can have been seen yet.
+func (r *replay) ops(conn string) translate.Ops {
+	if r.fixed != nil {
+		return r.fixed
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	v, ok := r.verdicts[conn]
+	if !ok {
+		return translate.Ops{}
+	}
+	return v.Auto()
+}

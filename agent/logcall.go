@@ -1,0 +1,66 @@
+package agent
+
+import (
+	"sync"
+
+	"github.com/sirupsen/logrus"
+
+	"hookbridge/exec"
+	"hookbridge/translate"
+)
+
+// callFields are on every line about a call.
+func callFields(run string, call translate.Call) logrus.Fields {
+	f := logrus.Fields{"run": run, "network": call.Network, "op": call.Op, "cause": call.Cause}
+	if call.Domain != nil {
+		f["domain"] = call.Domain.Name
+	}
+	if call.NIC != nil {
+		f["mac"] = call.NIC.MAC
+	}
+	return f
+}
+
+// reportLog writes what came of a call, one line for each script.
+type reportLog struct {
+	mu       sync.Mutex
+	findings map[string]bool // told already; a file is not fixed by repeating it
+}
+
+func (r *reportLog) write(log *logrus.Entry, report exec.Report) {
+	for _, f := range report.Findings {
+		if r.first(f.String()) {
+			log.Warn(f.String())
+		}
+	}
+	for i := range report.Scripts {
+		o := &report.Scripts[i]
+		log := log.WithFields(logrus.Fields{
+			"script":   o.Path,
+			"result":   resultOf(o),
+			"duration": roundDuration(o.Duration).String(),
+		})
+		if line := o.Stderr.FirstLine(); line != "" {
+			log = log.WithField("stderr", line)
+		}
+		if o.Err != nil {
+			log.Error(o.Err)
+			continue
+		}
+		log.Info("hook script done")
+	}
+	if len(report.Scripts) == 0 {
+		log.Debug("no hook script")
+	}
+}
+
+func (r *reportLog) first(text string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.findings == nil {
+		r.findings = map[string]bool{}
+	}
+	told := r.findings[text]
+	r.findings[text] = true
+	return !told
+}

@@ -1,0 +1,112 @@
+package agent
+
+import (
+	"errors"
+
+	"libvirt.org/go/libvirt"
+
+	"hookbridge/translate"
+)
+
+// hasCode reports whether an error is libvirt's with this code.
+func hasCode(err error, code libvirt.ErrorNumber) bool {
+	var e libvirt.Error
+	return errors.As(err, &e) && e.Code == code
+}
+
+// readNetwork reads what there is to know of a network. A network that does not
+// exist is one that is not active; any other error means that nothing is known.
+func readNetwork(conn *libvirt.Connect, uri, name string) (translate.NetworkSeen, error) {
+	seen := translate.NetworkSeen{Conn: uri, Name: name}
+	network, err := conn.LookupNetworkByName(name)
+	if hasCode(err, libvirt.ERR_NO_NETWORK) {
+		return seen, nil
+	}
+	if err != nil {
+		return seen, err
+	}
+	defer func() { _ = network.Free() }()
+
+	if seen.UUID, err = network.GetUUIDString(); err != nil {
+		return seen, err
+	}
+	if seen.Active, err = network.IsActive(); err != nil || !seen.Active {
+		return seen, ignoreVanished(err)
+	}
+	if seen.Live, err = network.GetXMLDesc(0); err != nil {
+		seen.Active = false
+		return seen, ignoreVanished(err)
+	}
+	if seen.Inactive, err = network.GetXMLDesc(libvirt.NETWORK_XML_INACTIVE); err != nil {
+		// Daemons before 0.9.10 refuse the flag; start then carries the live text.
+		seen.Inactive = ""
+	}
+	// libvirt gives the inactive document for a network that has just stopped,
+	// without a word: only one that is active before and after was read live.
+	if seen.Active, err = network.IsActive(); err != nil || !seen.Active {
+		seen.Active, seen.Live, seen.Inactive = false, "", ""
+		return seen, ignoreVanished(err)
+	}
+	return seen, nil
+}
+
+// ignoreVanished makes an object that disappeared between two calls no error.
+func ignoreVanished(err error) error {
+	if hasCode(err, libvirt.ERR_NO_NETWORK) || hasCode(err, libvirt.ERR_NO_DOMAIN) {
+		return nil
+	}
+	return err
+}
+
+// readNetworkDoc returns the document that belongs into a call about one of the
+// network's interfaces: the live one, or what libvirt has in its place.
+func readNetworkDoc(conn *libvirt.Connect, name string) (string, error) {
+	network, err := conn.LookupNetworkByName(name)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = network.Free() }()
+	return network.GetXMLDesc(0)
+}
+
+// readDomain reads what there is to know of a domain. One that does not exist
+// does not run; any other error means that nothing is known. The document tells
+// whether the domain runs: only a running one has an id.
+func readDomain(conn *libvirt.Connect, uri, uuid string) (translate.DomainSeen, error) {
+	seen := translate.DomainSeen{Conn: uri, UUID: uuid, ID: -1}
+	domain, err := conn.LookupDomainByUUIDString(uuid)
+	if hasCode(err, libvirt.ERR_NO_DOMAIN) {
+		return seen, nil
+	}
+	if err != nil {
+		return seen, err
+	}
+	defer func() { _ = domain.Free() }()
+
+	if seen.Name, err = domain.GetName(); err != nil {
+		return seen, err
+	}
+	if seen.Live, err = domain.GetXMLDesc(0); err != nil {
+		return seen, ignoreVanished(err)
+	}
+	head, err := translate.ParseDomain(seen.Live)
+	if err != nil {
+		// The document is not well-formed; ask libvirt itself.
+		return seen, readDomainID(domain, &seen)
+	}
+	seen.ID, seen.Running = head.ID, head.ID >= 0
+	return seen, nil
+}
+
+func readDomainID(domain *libvirt.Domain, seen *translate.DomainSeen) error {
+	active, err := domain.IsActive()
+	if err != nil || !active {
+		return ignoreVanished(err)
+	}
+	id, err := domain.GetID()
+	if err != nil {
+		return ignoreVanished(err)
+	}
+	seen.ID, seen.Running = int(id), true
+	return nil
+}

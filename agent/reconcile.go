@@ -1,0 +1,139 @@
+package agent
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"libvirt.org/go/libvirt"
+
+	"hookbridge/translate"
+)
+
+// reconcile looks at everything that is active and at everything that was
+// announced. It is called with the events registered, so what changes meanwhile
+// is not missed. Networks come first, then the domains in the order in which
+// they were started.
+func (w *watcher) reconcile(conn *libvirt.Connect) error {
+	if w.host.follows(w) {
+		if err := w.reconcileNetworks(conn); err != nil {
+			return err
+		}
+	}
+	uuids, err := activeDomains(conn)
+	if err != nil {
+		return err
+	}
+	for _, uuid := range union(w.ledger.announcedDomains(w.uri), uuids) {
+		if err := w.lookAtDomain(conn, uuid, translate.CauseReconcile, hint{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *watcher) reconcileNetworks(conn *libvirt.Connect) error {
+	names, err := activeNetworks(conn)
+	if hasCode(err, libvirt.ERR_NO_SUPPORT) {
+		return nil // a driver without networks, such as esx
+	}
+	if err != nil {
+		return err
+	}
+	for _, name := range union(w.ledger.announcedNetworks(w.host.conn), names) {
+		if err := w.lookAtNetwork(conn, name, translate.CauseReconcile, hint{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// union returns the announced objects that are not listed any more, so that what
+// ended is told before what began, and then the listed ones.
+func union(announced, listed []string) []string {
+	slices.Sort(announced)
+	var all []string
+	for _, a := range announced {
+		if !slices.Contains(listed, a) {
+			all = append(all, a)
+		}
+	}
+	return append(all, listed...)
+}
+
+// activeNetworks returns the names of the active networks.
+func activeNetworks(conn *libvirt.Connect) ([]string, error) {
+	networks, err := conn.ListAllNetworks(libvirt.CONNECT_LIST_NETWORKS_ACTIVE)
+	if err != nil {
+		return conn.ListNetworks() // libvirt before 0.10.2
+	}
+	var names []string
+	for i := range networks {
+		name, nameErr := networks[i].GetName()
+		if nameErr == nil {
+			names = append(names, name)
+		}
+		err = errors.Join(err, nameErr)
+		_ = networks[i].Free()
+	}
+	return names, err
+}
+
+// activeDomains returns the UUIDs of the running domains in the order in which
+// they were started: by rising id.
+func activeDomains(conn *libvirt.Connect) ([]string, error) {
+	domains, err := conn.ListAllDomains(libvirt.CONNECT_LIST_DOMAINS_ACTIVE)
+	if err != nil {
+		return activeDomainsByID(conn) // libvirt before 0.9.13
+	}
+	type running struct {
+		id   uint
+		uuid string
+	}
+	var found []running
+	for i := range domains {
+		uuid, uuidErr := domains[i].GetUUIDString()
+		id, idErr := domains[i].GetID()
+		_ = domains[i].Free()
+		if uuidErr != nil {
+			err = errors.Join(err, uuidErr)
+			continue
+		}
+		if idErr == nil { // else it stopped meanwhile
+			found = append(found, running{id, uuid})
+		}
+	}
+	slices.SortFunc(found, func(a, b running) int { return cmp.Compare(a.id, b.id) })
+	uuids := make([]string, len(found))
+	for i, d := range found {
+		uuids[i] = d.uuid
+	}
+	return uuids, err
+}
+
+// activeDomainsByID is activeDomains through virConnectListDomains, of which the
+// binding returns the first 512.
+func activeDomainsByID(conn *libvirt.Connect) ([]string, error) {
+	ids, err := conn.ListDomains()
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(ids)
+	var uuids []string
+	for _, id := range ids {
+		domain, err := conn.LookupDomainById(id)
+		if err != nil {
+			if ignoreVanished(err) == nil {
+				continue
+			}
+			return nil, err
+		}
+		uuid, err := domain.GetUUIDString()
+		_ = domain.Free()
+		if err != nil {
+			return nil, err
+		}
+		uuids = append(uuids, uuid)
+	}
+	return uuids, nil
+}

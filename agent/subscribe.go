@@ -1,0 +1,79 @@
+package agent
+
+import (
+	"fmt"
+
+	"github.com/sirupsen/logrus"
+	"libvirt.org/go/libvirt"
+)
+
+// subscription is one registration, to be taken back.
+type subscription struct {
+	feature    string
+	deregister func() error
+}
+
+// subscribe registers for every event that helps, each on its own: one that the
+// daemon or the client library does not know (codes 1, 3 and 8, "unknown
+// procedure") is a feature that is absent, and the connection stays useful.
+// Only domain lifecycle events, in libvirt since 0.8.0, are indispensable.
+func subscribe(conn *libvirt.Connect, queue *hintQueue, log *logrus.Entry) ([]subscription, error) {
+	guard := func(feature string) {
+		if r := recover(); r != nil {
+			log.Errorf("%s callback: %v (a bug in hookbridge: please report it)", feature, r)
+		}
+	}
+	putDomain := func(feature string, d *libvirt.Domain, amend func(*hint)) {
+		defer guard(feature)
+		h, err := domainHintOf(d)
+		if err != nil {
+			log.WithError(err).Warnf("an event for a domain that cannot be named is ignored (%s)", feature)
+			return
+		}
+		amend(&h)
+		queue.put(h)
+	}
+
+	var subs []subscription
+	add := func(feature string, id int, err error, deregister func(int) error) error {
+		if err != nil {
+			log.WithError(err).Debugf("this libvirt has no %s events", feature)
+			return err
+		}
+		subs = append(subs, subscription{feature, func() error { return deregister(id) }})
+		return nil
+	}
+
+	id, err := conn.DomainEventLifecycleRegister(nil, func(_ *libvirt.Connect, d *libvirt.Domain, e *libvirt.DomainEventLifecycle) {
+		putDomain("domain-lifecycle", d, func(h *hint) {
+			h.started = e.Event == libvirt.DOMAIN_EVENT_STARTED
+			h.stopped = e.Event == libvirt.DOMAIN_EVENT_STOPPED
+		})
+	})
+	if err := add("domain-lifecycle", id, err, conn.DomainEventDeregister); err != nil {
+		return nil, fmt.Errorf("no domain lifecycle events, which libvirt has had since 0.8.0: %w", err)
+	}
+	id, err = conn.DomainEventDeviceAddedRegister(nil, func(_ *libvirt.Connect, d *libvirt.Domain, _ *libvirt.DomainEventDeviceAdded) {
+		putDomain("device-added", d, func(*hint) {})
+	})
+	_ = add("device-added", id, err, conn.DomainEventDeregister)
+
+	id, err = conn.DomainEventDeviceRemovedRegister(nil, func(_ *libvirt.Connect, d *libvirt.Domain, e *libvirt.DomainEventDeviceRemoved) {
+		putDomain("device-removed", d, func(h *hint) { h.removed = e.DevAlias })
+	})
+	_ = add("device-removed", id, err, conn.DomainEventDeregister)
+
+	id, err = conn.NetworkEventLifecycleRegister(nil, func(_ *libvirt.Connect, n *libvirt.Network, e *libvirt.NetworkEventLifecycle) {
+		defer guard("network-events")
+		h, err := networkHintOf(n)
+		if err != nil {
+			log.WithError(err).Warn("an event for a network that cannot be named is ignored")
+			return
+		}
+		h.started = e.Event == libvirt.NETWORK_EVENT_STARTED
+		h.stopped = e.Event == libvirt.NETWORK_EVENT_STOPPED
+		queue.put(h)
+	})
+	_ = add("network-events", id, err, conn.NetworkEventDeregister)
+	return subs, nil
+}

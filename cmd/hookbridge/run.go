@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+
+	"hookbridge/agent"
+	"hookbridge/translate"
+)
+
+// runOptions are the flags of the run command.
+type runOptions struct {
+	connect   []string
+	hookDir   string
+	ops       string
+	timeout   time.Duration
+	parallel  int
+	logLevel  string
+	logFormat string
+}
+
+func runCommand() *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Watch libvirtd and run the network hook",
+		Long: `Watches libvirtd and runs the network hook until it gets SIGTERM or SIGINT.
+A libvirtd that is not there, or goes away, is waited for.`,
+		Example: `  hookbridge run
+  hookbridge run --connect qemu:///system --hook-dir /etc/libvirt/hooks
+  hookbridge run --ops plugged,unplugged`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := o.agent()
+			if err != nil {
+				return usageError{err}
+			}
+			return a.Run(cmd.Context())
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVarP(&o.connect, "connect", "c", nil, "libvirt connection `URI` to watch; may be repeated (default: qemu:///system and lxc:///, whichever the host offers)")
+	f.StringVar(&o.hookDir, "hook-dir", "/etc/libvirt/hooks", "`directory` of the hook scripts")
+	f.StringVar(&o.ops, "ops", "auto", "operations to replay: a comma separated `list`, or auto for those that libvirtd does not run itself")
+	f.DurationVar(&o.timeout, "timeout", 300*time.Second, "end a script that runs longer than this; 0 never")
+	f.IntVar(&o.parallel, "parallel", 0, "how many scripts may run at once (default: the number of cores)")
+	f.StringVar(&o.logLevel, "log-level", "info", "least level to log: debug, info, warning, error")
+	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text with colours and times on a terminal only")
+	return cmd
+}
+
+func (o runOptions) agent() (*agent.Agent, error) {
+	var ops translate.Ops
+	if o.ops != "auto" {
+		var err error
+		if ops, err = translate.ParseOps(o.ops); err != nil {
+			return nil, fmt.Errorf("--ops: %w", err)
+		}
+	}
+	log, err := newLogger(o.logLevel, o.logFormat)
+	if err != nil {
+		return nil, err
+	}
+	return agent.New(agent.Config{
+		Connect:  o.connect,
+		HookDir:  o.hookDir,
+		Ops:      ops,
+		Timeout:  o.timeout,
+		Parallel: o.parallel,
+		Log:      log,
+	})
+}
+
+// newLogger returns a logger that writes to stderr. Off a terminal the text
+// form carries no time of its own: the journal has it.
+func newLogger(level, format string) (*logrus.Logger, error) {
+	log := logrus.New()
+	l, err := logrus.ParseLevel(level)
+	if err != nil {
+		return nil, fmt.Errorf("--log-level: %w", err)
+	}
+	log.SetLevel(l)
+	switch format {
+	case "auto":
+		terminal := isTerminal(log.Out)
+		log.SetFormatter(&logrus.TextFormatter{
+			DisableTimestamp: !terminal, DisableColors: !terminal || noColor(), FullTimestamp: true,
+		})
+	case "text":
+		log.SetFormatter(&logrus.TextFormatter{FullTimestamp: true, DisableColors: true})
+	case "json":
+		log.SetFormatter(&logrus.JSONFormatter{})
+	default:
+		return nil, fmt.Errorf("--log-format: %q is none of auto, text, json", format)
+	}
+	return log, nil
+}

@@ -1,0 +1,70 @@
+# hookbridge. The two commands to know: make demo, make test.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+GO       ?= go
+TAGS     := libvirt_dlopen,libvirt_without_qemu,libvirt_without_lxc
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+LDFLAGS  := -X main.version=$(VERSION)
+BIN      := build/hookbridge
+TESTARGS ?=
+
+# A Go that is too old, or none, is replaced by the toolchain that go.mod asks
+# for; see packaging/ensure-go.
+export PATH := $(CURDIR)/build/go/bin:$(PATH)
+# What the build environment puts here must not leak into the tags.
+export GOFLAGS :=
+
+# libvirt's own XML documents, for the tests of package translate.
+CORPORA := $(if $(wildcard ../shared/corpora),$(abspath ../shared/corpora),$(CURDIR)/build/libvirt-source/tests)
+
+.PHONY: build demo test unit agent-test e2e lint bench-go setup-build setup-test corpora fuzz clean
+
+## build: the binary, with what is needed to build it
+build: setup-build
+	$(GO) build -tags $(TAGS) -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/hookbridge
+
+## demo: a tour on libvirt's test driver; needs no libvirtd and no root once built
+demo: build
+	$(BIN) demo
+
+## test: everything, including a private libvirtd with QEMU and LXC guests
+test: setup-test lint unit agent-test e2e
+
+## unit: the parts that know nothing of libvirt
+unit: setup-build corpora
+	CGO_ENABLED=0 HOOKBRIDGE_CORPORA='$(CORPORA)' $(GO) test $(TESTARGS) ./translate/... ./exec/...
+	HOOKBRIDGE_CORPORA='$(CORPORA)' $(GO) test -race $(TESTARGS) ./translate/... ./exec/...
+
+## agent-test: the agent and the command on libvirt's test driver
+agent-test: setup-build
+	$(GO) test -race -tags $(TAGS) $(TESTARGS) ./agent/... ./cmd/...
+
+## e2e: against a private, real libvirtd; needs root
+e2e: build
+	HOOKBRIDGE_BINARY='$(CURDIR)/$(BIN)' $(GO) test -tags $(TAGS),e2e -count=1 -timeout 20m $(TESTARGS) ./internal/...
+
+## lint: gofmt, go vet, staticcheck and the rule of layers
+lint: setup-build
+	packaging/lint
+
+## fuzz: the document cutter and the hookData writer, a minute each
+FUZZTIME ?= 60s
+fuzz: setup-build corpora
+	for f in $$($(GO) test ./translate -list '^Fuzz' | grep ^Fuzz); do \
+	  HOOKBRIDGE_CORPORA='$(CORPORA)' $(GO) test ./translate -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME); done
+
+setup-build:
+	@packaging/ensure build
+
+setup-test:
+	@packaging/ensure test
+
+# Where the documents do not lie beside the checkout they come from Debian's
+# source package.
+corpora:
+	@test -d '$(CORPORA)' || packaging/ensure corpora build/libvirt-source
+
+clean:
+	rm -rf build

@@ -32,8 +32,9 @@ demo: build
 ## test: everything, including a private libvirtd with QEMU and LXC guests
 test: setup-test lint unit agent-test e2e
 
-## unit: the parts that know nothing of libvirt
+## unit: the parts that know nothing of libvirt, and a few seconds of fuzzing
 unit: setup-build corpora
+	$(MAKE) --no-print-directory fuzz FUZZTIME=5s
 	CGO_ENABLED=0 HOOKBRIDGE_CORPORA='$(CORPORA)' $(GO) test $(TESTARGS) ./translate/... ./exec/...
 	HOOKBRIDGE_CORPORA='$(CORPORA)' $(GO) test -race $(TESTARGS) ./translate/... ./exec/...
 
@@ -43,7 +44,7 @@ agent-test: setup-build
 
 ## e2e: against a private, real libvirtd; needs root
 e2e: build
-	HOOKBRIDGE_BINARY='$(CURDIR)/$(BIN)' $(GO) test -tags $(TAGS),e2e -count=1 -timeout 20m $(TESTARGS) ./internal/...
+	HOOKBRIDGE_BINARY='$(CURDIR)/$(BIN)' $(GO) test -tags $(TAGS),e2e -count=1 -timeout 20m -parallel 4 -v $(TESTARGS) ./internal/... | tee build/e2e.log | grep -E '^( *---|ok|FAIL|PASS|panic)|: (compared|let pass)|^ +[a-z_]+_test.go' 
 
 ## lint: gofmt, go vet, staticcheck and the rule of layers
 lint: setup-build
@@ -53,7 +54,7 @@ lint: setup-build
 FUZZTIME ?= 60s
 fuzz: setup-build corpora
 	for f in $$($(GO) test ./translate -list '^Fuzz' | grep ^Fuzz); do \
-	  HOOKBRIDGE_CORPORA='$(CORPORA)' $(GO) test ./translate -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME); done
+	  HOOKBRIDGE_CORPORA='$(CORPORA)' $(GO) test ./translate -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x; done
 
 setup-build:
 	@packaging/ensure build

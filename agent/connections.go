@@ -15,11 +15,17 @@ import (
 type plugCount struct {
 	mu      sync.Mutex
 	plugged map[string]map[nicKey]int
+
+	// renewed counts the interfaces that were plugged again after a restart of
+	// libvirtd, which begins to count anew.
+	renewed map[string]int
 }
 
 type nicKey struct{ domain, mac string }
 
-func newPlugCount() *plugCount { return &plugCount{plugged: map[string]map[nicKey]int{}} }
+func newPlugCount() *plugCount {
+	return &plugCount{plugged: map[string]map[nicKey]int{}, renewed: map[string]int{}}
+}
 
 // at returns the number to show in the network's document of this call. Calls of
 // one network come one at a time.
@@ -33,6 +39,14 @@ func (p *plugCount) at(call translate.Call) int {
 		delete(p.plugged, network)
 		return 0
 	case translate.OpPlugged:
+		if k := nicOf(call); call.Cause == translate.CauseRestart && nics[k] > 0 {
+			p.renewed[network]++
+			n := p.renewed[network]
+			if n == total(nics) {
+				delete(p.renewed, network)
+			}
+			return n
+		}
 		if nics == nil {
 			nics = map[nicKey]int{}
 			p.plugged[network] = nics
@@ -48,6 +62,10 @@ func (p *plugCount) at(call translate.Call) int {
 	case translate.OpStopped:
 		defer delete(p.plugged, network)
 	}
+	return total(nics)
+}
+
+func total(nics map[nicKey]int) int {
 	n := 0
 	for _, count := range nics {
 		n += count

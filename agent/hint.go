@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"libvirt.org/go/libvirt"
+
+	"hookbridge/translate"
 )
 
 // hint says that something may have changed with one object, and what libvirt
@@ -25,6 +27,10 @@ type hint struct {
 
 	// removed is the device alias of a DEVICE_REMOVED event.
 	removed string
+
+	// kick says that no event of libvirt's but a file told of it; then there is
+	// no UUID.
+	kick bool
 }
 
 type hintKind int
@@ -33,6 +39,14 @@ const (
 	networkHint hintKind = iota
 	domainHint
 )
+
+// cause is the reason for calls that follow from the hint.
+func (h hint) cause() translate.Cause {
+	if h.kick {
+		return translate.CauseKick
+	}
+	return translate.CauseEvent
+}
 
 func (h hint) String() string {
 	kind := "network"
@@ -54,10 +68,42 @@ type hintQueue struct {
 	hints    []hint
 	dropped  int
 	overflow bool
+	kicked   map[hint]bool // the kicks among hints, without their time
 	ready    chan struct{} // holds a token while there is something to take
 }
 
-func newHintQueue() *hintQueue { return &hintQueue{ready: make(chan struct{}, 1)} }
+func newHintQueue() *hintQueue {
+	return &hintQueue{ready: make(chan struct{}, 1), kicked: map[hint]bool{}}
+}
+
+// kick puts a kick unless the same one waits already: a guest's status file is
+// written several times in a start.
+func (q *hintQueue) kick(h hint) {
+	same := h
+	same.arrived = time.Time{}
+	q.mu.Lock()
+	waits := q.kicked[same]
+	q.kicked[same] = true
+	q.mu.Unlock()
+	if !waits {
+		q.put(h)
+	}
+}
+
+// lost makes the watcher compare everything: hints are known to be missing.
+func (q *hintQueue) lost() {
+	q.mu.Lock()
+	q.overflow = true
+	q.mu.Unlock()
+	q.signal()
+}
+
+func (q *hintQueue) signal() {
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
+}
 
 func (q *hintQueue) put(h hint) {
 	q.mu.Lock()
@@ -68,10 +114,7 @@ func (q *hintQueue) put(h hint) {
 		q.hints = append(q.hints, h)
 	}
 	q.mu.Unlock()
-	select {
-	case q.ready <- struct{}{}:
-	default:
-	}
+	q.signal()
 }
 
 // take returns all hints that wait, and whether some were dropped since the
@@ -81,6 +124,7 @@ func (q *hintQueue) take() (hints []hint, overflow bool) {
 	defer q.mu.Unlock()
 	hints, q.hints = q.hints, nil
 	overflow, q.overflow = q.overflow, false
+	clear(q.kicked)
 	return hints, overflow
 }
 

@@ -14,6 +14,7 @@ type ledger struct {
 	mu       sync.Mutex
 	networks map[string]*announcedNetwork
 	domains  map[string]*announcedDomain
+	uuids    map[string]string // of domains, by name
 	submit   func(chain)
 }
 
@@ -35,6 +36,7 @@ func newLedger(submit func(chain)) *ledger {
 	return &ledger{
 		networks: map[string]*announcedNetwork{},
 		domains:  map[string]*announcedDomain{},
+		uuids:    map[string]string{},
 		submit:   submit,
 	}
 }
@@ -52,6 +54,14 @@ func (l *ledger) domain(conn, uuid string) *announcedDomain {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.domains[key(conn, uuid)]
+}
+
+// domainNamed returns the UUID of the announced domain of that name, "" if there
+// is none.
+func (l *ledger) domainNamed(conn, name string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.uuids[key(conn, name)]
 }
 
 // announcedNetworks returns the names of a connection's networks that the script
@@ -109,6 +119,7 @@ func (l *ledger) sawDomain(seen translate.DomainSeen, docs translate.NetworkDocs
 	var was *translate.Domain
 	if a := l.domains[k]; a != nil {
 		was = a.Domain
+		delete(l.uuids, key(was.Conn, was.Name))
 		if listed.IsZero() {
 			listed = a.listed
 		}
@@ -118,6 +129,7 @@ func (l *ledger) sawDomain(seen translate.DomainSeen, docs translate.NetworkDocs
 		delete(l.domains, k)
 	} else {
 		l.domains[k] = &announcedDomain{now, listed}
+		l.uuids[key(now.Conn, now.Name)] = now.UUID
 	}
 	l.send(k, calls)
 	return err

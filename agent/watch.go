@@ -29,6 +29,8 @@ type watcher struct {
 	// offer it is nothing to warn about.
 	optional bool
 
+	restarts restarts
+
 	// host has the networks that this connection's guests use.
 	host *hostNetworks
 
@@ -39,6 +41,9 @@ type watcher struct {
 	// trueStarted says that this libvirtd announces a network as started only
 	// when it is: from 1.2.11 on. Before, a failed start is announced as well.
 	trueStarted bool
+
+	// networkEvents says that this session has network lifecycle events.
+	networkEvents bool
 }
 
 // Keepalive of 5 s, lost after 5: libvirtd's own defaults.
@@ -110,11 +115,19 @@ func (w *watcher) session(ctx context.Context) (established bool, err error) {
 			_ = s.deregister()
 		}
 	}()
+	if localDaemon(w.uri) {
+		kicks, err := startKicks(w.uri, queue, queue.lost)
+		if err != nil {
+			w.log.WithError(err).Warn("status files cannot be watched: device updates and LXC interfaces will be missed")
+		} else if kicks != nil {
+			defer kicks.stop()
+		}
+	}
 	w.connected(conn, subs)
 
 	w.host.join(w)
 	defer w.host.leave(w)
-	if err := w.reconcile(conn); err != nil {
+	if err := w.reconcile(conn, w.restarted()); err != nil {
 		return true, err
 	}
 	w.log.Info("watching")
@@ -127,8 +140,10 @@ func (w *watcher) session(ctx context.Context) (established bool, err error) {
 // connected finds out what kind of libvirtd this is and says so.
 func (w *watcher) connected(conn *libvirt.Connect, subs []subscription) {
 	features := make([]string, 0, len(subs))
+	w.networkEvents = false
 	for _, s := range subs {
 		features = append(features, s.feature)
+		w.networkEvents = w.networkEvents || s.feature == "network-events"
 	}
 	daemonVersion, err := conn.GetLibVersion()
 	if err != nil {
@@ -147,6 +162,20 @@ func (w *watcher) connected(conn *libvirt.Connect, subs []subscription) {
 	} else {
 		log.Info("libvirtd makes all hook calls itself: standing by")
 	}
+}
+
+// restarted reports whether libvirtd has been restarted since this watcher's
+// last session.
+func (w *watcher) restarted() bool {
+	if !localDaemon(w.uri) {
+		return false
+	}
+	d, err := findDaemon()
+	if err != nil {
+		w.log.WithError(err).Debug("whether libvirtd was restarted cannot be told")
+		return false
+	}
+	return w.restarts.noticed(d)
 }
 
 // follow handles hints until the connection is lost or ctx ends.
@@ -175,7 +204,7 @@ func (w *watcher) follow(ctx context.Context, conn *libvirt.Connect, queue *hint
 		}
 		if overflow {
 			w.log.Warn("more events than could be kept: comparing everything instead")
-			if err := w.reconcile(conn); err != nil {
+			if err := w.reconcile(conn, false); err != nil {
 				return err
 			}
 		}
@@ -186,13 +215,21 @@ func (w *watcher) follow(ctx context.Context, conn *libvirt.Connect, queue *hint
 // object alone is logged; the others end the session.
 func (w *watcher) handle(conn *libvirt.Connect, h hint) error {
 	var err error
-	if h.kind == networkHint {
-		if !w.host.follows(w) {
+	switch {
+	case h.kind == networkHint && !w.host.follows(w):
+		return nil
+	case h.kind == networkHint:
+		err = w.lookAtNetwork(conn, h.name, h.cause(), h)
+	case h.kick:
+		// Guests come and go with events, in every libvirt; a kick is about one
+		// that runs.
+		uuid := w.ledger.domainNamed(w.uri, h.name)
+		if uuid == "" {
 			return nil
 		}
-		err = w.lookAtNetwork(conn, h.name, translate.CauseEvent, h)
-	} else {
-		err = w.lookAtDomain(conn, h.uuid, translate.CauseEvent, h)
+		err = w.lookAtDomain(conn, uuid, look{cause: h.cause(), hint: h})
+	default:
+		err = w.lookAtDomain(conn, h.uuid, look{cause: h.cause(), hint: h})
 	}
 	if err == nil {
 		return nil
@@ -214,6 +251,9 @@ func (w *watcher) lookAtNetwork(conn *libvirt.Connect, name string, cause transl
 	}
 	seen.Cause = cause
 	was := w.ledger.network(w.host.conn, name)
+	if h.kick && was != nil && !seen.Active && w.networkEvents {
+		return nil // its STOPPED event is on the way, and knows of each stop
+	}
 	listed := time.Time{}
 	if cause == translate.CauseReconcile {
 		listed = time.Now()
@@ -230,31 +270,30 @@ func (w *watcher) lookAtNetwork(conn *libvirt.Connect, name string, cause transl
 	return nil
 }
 
+// look is why a domain is looked at.
+type look struct {
+	cause  translate.Cause
+	hint   hint
+	replug bool // libvirtd was restarted
+}
+
 // lookAtDomain reads a domain, its networks first if they have not been
 // announced, and enters it into the ledger.
-func (w *watcher) lookAtDomain(conn *libvirt.Connect, uuid string, cause translate.Cause, h hint) error {
+func (w *watcher) lookAtDomain(conn *libvirt.Connect, uuid string, l look) error {
 	seen, err := readDomain(conn, w.uri, uuid)
 	if err != nil {
 		return err
 	}
-	seen.Cause, seen.NetworkConn = cause, w.host.conn
 	was := w.ledger.domain(w.uri, uuid)
+	seen.Cause, seen.NetworkConn, seen.Replug = l.cause, w.host.conn, l.replug
 	if seen.Name == "" {
-		seen.Name = h.name
+		seen.Name = l.hint.name
 	}
-	if h.removed != "" && (was == nil || h.arrived.After(was.listed)) {
-		seen.Removed = []string{h.removed}
-	}
-	switch {
-	case h.started && h.id >= 0 && was == nil && seen.ID != h.id:
-		w.missedRun(h, &seen)
-	case h.stopped && was != nil && seen.Running && seen.ID != was.ID:
-		// The guest runs again already. That run has its own STARTED event, which
-		// is still to come, and there may have been others in between.
-		seen.Running = false
+	if !w.believe(was, &seen, l.hint) {
+		return nil
 	}
 	listed := time.Time{}
-	if cause == translate.CauseReconcile {
+	if l.cause == translate.CauseReconcile || l.cause == translate.CauseRestart {
 		listed = time.Now()
 	}
 	docs, err := w.networkDocs(conn, was, seen)
@@ -265,6 +304,28 @@ func (w *watcher) lookAtDomain(conn *libvirt.Connect, uuid string, cause transla
 		w.log.WithError(err).WithField("domain", seen.Name).Warn("the domain's document cannot be read to its end")
 	}
 	return nil
+}
+
+// believe puts together what was read and what the hint claims. It reports
+// whether there is anything to enter into the ledger.
+func (w *watcher) believe(was *announcedDomain, seen *translate.DomainSeen, h hint) bool {
+	if h.removed != "" && (was == nil || h.arrived.After(was.listed)) {
+		seen.Removed = []string{h.removed}
+	}
+	otherRun := was != nil && (!seen.Running || seen.ID != was.ID)
+	switch {
+	case h.started && h.id >= 0 && was == nil && seen.ID != h.id:
+		w.missedRun(h, seen)
+	case h.stopped && otherRun:
+		// If the guest runs again already: that run has its own STARTED event,
+		// which is still to come, and there may have been others in between.
+		seen.Running = false
+	case h.kick && otherRun:
+		// Events tell of this, one for each run; only a container that reboots
+		// itself has none (virLXCProcessReboot).
+		return seen.Running && driverOf(w.uri) == "lxc"
+	}
+	return true
 }
 
 // missedRun fills in a guest that an event said was started and that has

@@ -1,5 +1,7 @@
 package translate
 
+import "errors"
+
 // Cause says why a call is made: the value of HOOKBRIDGE_CAUSE.
 type Cause string
 
@@ -81,11 +83,14 @@ func (c Call) Stdin(payload Payload, connections int) ([]byte, error) {
 		parts.Interface = c.Documents.Interface
 		parts.Domain = c.Documents.Domain
 	case OpPortCreated, OpPortDeleted:
-		port, err := AuthorPort(network, c.Documents.Interface, *c.Domain)
-		if err != nil {
-			return nil, err
+		var owner DomainRef
+		if c.Domain != nil {
+			owner = *c.Domain
 		}
-		parts.NetworkPort = port
+		var portErr error
+		parts.NetworkPort, portErr = AuthorPort(network, c.Documents.Interface, owner)
+		data, err := HookData(payload, parts)
+		return data, errors.Join(portErr, err)
 	}
 	return HookData(payload, parts)
 }

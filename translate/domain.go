@@ -1,6 +1,9 @@
 package translate
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // Domain is the record of a running domain whose interfaces have been
 // announced.
@@ -23,6 +26,9 @@ type Domain struct {
 	// NICs are the interfaces of all kinds as in Live, in document order; those
 	// with a Network are plugged.
 	NICs []Interface
+
+	// Inexact is set when Live is a substitute; see [Call].
+	Inexact string `json:",omitempty"`
 }
 
 // DomainSeen is what an observer found when it looked at a domain.
@@ -44,12 +50,19 @@ type DomainSeen struct {
 
 	// Inactive is given only for daemons that hide a NIC's network in the live
 	// document (1.2.2 to 1.2.10): there it tells which network a bridge, direct
-	// or hostdev interface came from.
+	// or hostdev interface came from. It is the document with
+	// VIR_DOMAIN_XML_INACTIVE or, better, libvirt's status file: that one is about
+	// the running guest, knows hot-plugged interfaces and no pending edits. An
+	// interface whose network is not found at its first look is taken for one
+	// without.
 	Inactive string
 
 	// Removed are device aliases that libvirt has reported as removed since the
-	// last look. Such an interface is gone even if the document, read a moment
-	// too early, still lists it.
+	// last look. Such an interface is gone even if the document, read a moment too
+	// early, still lists it. An alias that no interface has says nothing: the
+	// document has the word. They must be news: an alias is given again to the
+	// next interface, so one reported before the last look would take away an
+	// interface that is there.
 	Removed []string
 
 	// Inexact tells which document is a substitute; see [Call].
@@ -72,8 +85,8 @@ type NetworkDocs func(network string) (document, inexact string)
 // domain does not run.
 //
 // The error tells that the live document could not be read to its end. The
-// calls then rest on what could be read; interfaces that had been announced
-// stay announced rather than being taken for gone.
+// calls then rest on what could be read; for a guest that had been announced
+// that is the last document that could.
 func (was *Domain) Look(seen DomainSeen, networks NetworkDocs) (*Domain, []Call, error) {
 	p := plan{seen: seen, networks: networks}
 	if !seen.Running {
@@ -83,32 +96,48 @@ func (was *Domain) Look(seen DomainSeen, networks NetworkDocs) (*Domain, []Call,
 		p.unplugAll(was)
 		return nil, p.calls, nil
 	}
-	now, err := seen.record()
-	switch {
-	case was == nil:
-		p.plugAll(now)
-	case was.ID != seen.ID:
+	sameRun := was != nil && was.ID == seen.ID
+	var known []Interface
+	if sameRun {
+		known = was.NICs
+	}
+	now, err := seen.record(known, networks)
+	if !sameRun {
 		// Restarted while nobody watched: the old run's documents, then the new.
-		p.unplugAll(was)
-		p.plugAll(now)
-	case err != nil:
-		now.NICs = was.NICs
-	default:
-		p.compare(was, now)
-		if seen.Replug && !isLXC(now.Type) {
-			p.replug(was, now)
+		if was != nil {
+			p.unplugAll(was)
 		}
+		p.plugAll(now)
+		return now, p.calls, err
+	}
+	if err != nil {
+		now = was.standIn(seen)
+	}
+	p.compare(was, now)
+	if seen.Replug && !isLXC(now.Type) {
+		p.replug(was, now)
 	}
 	return now, p.calls, err
 }
 
-func (seen DomainSeen) record() (*Domain, error) {
+// record reads what is seen. known are the interfaces announced in this run.
+func (seen DomainSeen) record(known []Interface, networks NetworkDocs) (*Domain, error) {
 	head, headErr := ParseDomain(seen.Live)
-	nics, err := nicsOf(seen.Live, seen.Inactive)
+	nics, err := nicsOf(seen.Live, seen.Inactive, known, networks)
 	return &Domain{
 		Conn: seen.Conn, UUID: seen.UUID, Name: seen.Name, ID: seen.ID,
-		Type: head.Type, Live: seen.Live, NICs: nics,
+		Type: head.Type, Live: seen.Live, NICs: nics, Inexact: seen.Inexact,
 	}, errors.Join(headErr, err)
+}
+
+// standIn is the record of a guest that runs on but whose document cannot be
+// read: it keeps the interfaces announced, and a text that scripts can read.
+func (was *Domain) standIn(seen DomainSeen) *Domain {
+	now := *was
+	now.Name = seen.Name
+	now.NICs = slices.Clone(was.NICs)
+	now.Inexact = "the guest's live document could not be read; this is the last one that could"
+	return &now
 }
 
 // plan collects the calls of one look.
@@ -118,19 +147,24 @@ type plan struct {
 	calls    []Call
 }
 
-func (p *plan) add(op Op, d *Domain, nic Interface, domainDoc string) {
+// add appends a call about nic. d is the record whose names and id the call
+// carries, doc the one whose document.
+func (p *plan) add(op Op, d *Domain, nic Interface, doc *Domain) {
 	if nic.Network == "" {
 		return
 	}
 	network, inexact := p.networks(nic.Network)
-	if inexact == "" {
-		inexact = p.seen.Inexact
+	switch {
+	case inexact == "":
+		inexact = doc.Inexact
+	case doc.Inexact != "":
+		inexact += "; " + doc.Inexact
 	}
 	p.calls = append(p.calls, Call{
 		Op: op, Cause: p.seen.Cause, Conn: p.seen.NetworkConn, Network: nic.Network,
 		Domain:    &DomainRef{Conn: d.Conn, Name: d.Name, UUID: d.UUID, ID: d.ID},
 		NIC:       &NICRef{MAC: nic.MAC, Alias: nic.Alias, Target: nic.Target},
-		Documents: Documents{Interface: nic, Network: network, Domain: domainDoc},
+		Documents: Documents{Interface: nic, Network: network, Domain: doc.Live},
 		Inexact:   inexact,
 	})
 }
@@ -139,7 +173,7 @@ func (p *plan) add(op Op, d *Domain, nic Interface, domainDoc string) {
 // (qemuNetworkPrepareDevices, virLXCProcessSetupInterfaces).
 func (p *plan) plugAll(now *Domain) {
 	for _, nic := range now.NICs {
-		p.add(OpPlugged, now, nic, now.Live)
+		p.add(OpPlugged, now, nic, now)
 	}
 }
 
@@ -147,7 +181,7 @@ func (p *plan) plugAll(now *Domain) {
 // (qemuProcessStop, virLXCProcessCleanup), with its last live documents.
 func (p *plan) unplugAll(was *Domain) {
 	for _, nic := range was.NICs {
-		p.add(OpUnplugged, was, nic, was.Live)
+		p.add(OpUnplugged, was, nic, was)
 	}
 }
 
@@ -155,7 +189,7 @@ func (p *plan) unplugAll(was *Domain) {
 func (p *plan) replug(was, now *Domain) {
 	for _, m := range match(was.NICs, now.NICs, p.seen.Removed) {
 		if m.was != nil && m.now != nil && m.was.Network == m.now.Network {
-			p.add(OpPlugged, now, *m.now, now.Live)
+			p.add(OpPlugged, now, *m.now, now)
 		}
 	}
 }
@@ -177,25 +211,25 @@ func (p *plan) compare(was, now *Domain) {
 		// A device update from one network to another: libvirt allocates the new
 		// place before it gives the old one back, and in both calls its domain
 		// document still lists the old interface (qemuDomainChangeNet, 1.2.2).
-		p.add(OpPlugged, now, *m.now, was.Live)
-		p.add(OpUnplugged, now, *m.was, was.Live)
+		p.add(OpPlugged, now, *m.now, was)
+		p.add(OpUnplugged, now, *m.was, was)
 	}
 	for _, m := range pairs {
 		if m.was == nil {
-			p.add(OpPlugged, now, *m.now, now.Live)
+			p.add(OpPlugged, now, *m.now, now)
 		}
 	}
 	now.NICs = withoutRemoved(now.NICs, pairs)
 }
 
-// detachDoc is the domain document of a hot-unplug: QEMU guests have lost the
+// detachDoc is the record with the domain document of a hot-unplug: QEMU guests have lost the
 // interface by then (qemuDomainRemoveNetDevice), LXC guests still list it
 // (lxcDomainDetachDeviceNetLive releases before it removes).
-func detachDoc(was, now *Domain) string {
+func detachDoc(was, now *Domain) *Domain {
 	if isLXC(now.Type) {
-		return was.Live
+		return was
 	}
-	return now.Live
+	return now
 }
 
 func isLXC(domainType string) bool { return domainType == "lxc" }

@@ -16,13 +16,16 @@ type Network struct {
 	// Live is the last live document. stopped carries it: by then libvirt has
 	// put the inactive one in its place, or has forgotten a transient network.
 	Live string
+
+	// Inexact is set when Live is a substitute; see [Call].
+	Inexact string `json:",omitempty"`
 }
 
 // NetworkSeen is what an observer found when it looked at a network.
 type NetworkSeen struct {
 	Conn string
 	Name string
-	UUID string
+	UUID string // empty: unknown, the network was gone before it could be asked
 
 	Active bool
 
@@ -55,40 +58,56 @@ type NetworkSeen struct {
 // changed gets updated (virNetworkUpdate, libvirt 2.1.0), the only call that
 // leaves the life of the network as it is.
 func (was *Network) Look(seen NetworkSeen) (*Network, []Call) {
-	call := func(op Op, document string) Call {
+	call := func(op Op, document, inexact string) Call {
 		return Call{
 			Op: op, Cause: seen.Cause, Conn: seen.Conn, Network: seen.Name,
-			Documents: Documents{Network: document}, Inexact: seen.Inexact,
+			Documents: Documents{Network: document}, Inexact: inexact,
 		}
 	}
-	if was == nil && !seen.Active {
-		return nil, nil
+	up := func() []Call {
+		return []Call{call(OpStart, seen.start(), seen.Inexact), call(OpStarted, seen.Live, seen.Inexact)}
 	}
 	if was == nil {
-		return seen.record(), []Call{call(OpStart, seen.start()), call(OpStarted, seen.Live)}
+		if !seen.Active {
+			return nil, nil
+		}
+		return seen.record(), up()
 	}
-	stopped := call(OpStopped, was.Live)
-	stopped.Inexact = ""
+	stopped := call(OpStopped, was.Live, was.Inexact)
 	if !seen.Active {
 		return nil, []Call{stopped}
 	}
 	if was.replacedBy(seen) {
-		return seen.record(), []Call{stopped, call(OpStart, seen.start()), call(OpStarted, seen.Live)}
+		return seen.record(), append([]Call{stopped}, up()...)
 	}
+	now := was.continuedAs(seen)
+	if now.Inexact == "" && was.Inexact == "" && !sameDefinition(was.Live, now.Live) {
+		return now, []Call{call(OpUpdated, now.Live, "")}
+	}
+	return now, nil
+}
+
+// continuedAs is the record of a network that is seen in the same life as before. What
+// is not known now stays as it was known, and a substitute does not take the place of
+// libvirt's own text.
+func (was *Network) continuedAs(seen NetworkSeen) *Network {
 	now := seen.record()
+	if now.UUID == "" {
+		now.UUID = was.UUID
+	}
 	if now.Generation == "" {
 		now.Generation = was.Generation
 	}
-	if WithConnections(was.Live, 0) != WithConnections(seen.Live, 0) {
-		return now, []Call{call(OpUpdated, seen.Live)}
+	if now.Inexact != "" && was.Inexact == "" {
+		now.Live, now.Inexact = was.Live, ""
 	}
-	return now, nil
+	return now
 }
 
 // replacedBy reports whether the active network that is seen is another life
 // than the announced one.
 func (was *Network) replacedBy(seen NetworkSeen) bool {
-	if was.UUID != seen.UUID {
+	if was.UUID != "" && seen.UUID != "" && was.UUID != seen.UUID {
 		return true
 	}
 	if was.Generation != "" && seen.Generation != "" {
@@ -100,7 +119,7 @@ func (was *Network) replacedBy(seen NetworkSeen) bool {
 func (seen NetworkSeen) record() *Network {
 	return &Network{
 		Conn: seen.Conn, Name: seen.Name, UUID: seen.UUID,
-		Generation: seen.Generation, Live: seen.Live,
+		Generation: seen.Generation, Live: seen.Live, Inexact: seen.Inexact,
 	}
 }
 

@@ -1,68 +1,144 @@
 package translate
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
-// nicsOf returns the interfaces of a live document with the network that each
-// belongs to. inactive may be empty; see [DomainSeen].
-func nicsOf(live, inactive string) ([]Interface, error) {
+// nicsOf returns the interfaces of a live document with the network that each belongs
+// to. inactive may be empty; see [DomainSeen]. known are the interfaces of the same run
+// as they were announced.
+//
+// libvirt 1.2.2 to 1.2.10 show an interface as what it has become, without its network
+// (commit 7d5bf4847; undone by a36091217 in 1.2.11). The order of what is believed: a
+// status file, which is about the running guest; what was announced, as long as the
+// interface looks the same; the inactive document, which may hold edits that are waiting
+// for the next start, unless the network that it names cannot have led there.
+func nicsOf(live, inactive string, known []Interface, networks NetworkDocs) ([]Interface, error) {
 	nics, err := Interfaces(live)
-	if inactive == "" {
+	if !slices.ContainsFunc(nics, hidesNetwork) {
 		return nics, err
 	}
-	hidden := func(nic Interface) bool {
-		return nic.Network == "" && (nic.Type == "bridge" || nic.Type == "direct" || nic.Type == "hostdev")
+	var configured []Interface
+	if inactive != "" {
+		configured, _ = Interfaces(inactive) // what can be read of it is all there is to know
 	}
-	if !slices.ContainsFunc(nics, hidden) {
-		return nics, err
-	}
-	configured, _ := Interfaces(inactive)
-	for _, m := range match(nics, configured, nil) {
-		if m.was != nil && m.now != nil && hidden(*m.was) {
-			m.was.Network, m.was.Portgroup = m.now.Network, m.now.Portgroup
+	announced := counterparts(nics, known)
+	named := counterparts(nics, configured)
+	for i := range nics {
+		if !hidesNetwork(nics[i]) {
+			continue
+		}
+		was, conf := announced[i], named[i]
+		switch {
+		case conf != nil && conf.ActualType != "":
+			nics[i].Network, nics[i].Portgroup = conf.Network, conf.Portgroup
+		case was != nil && hidden(*was) && was.looksLike(nics[i]):
+			nics[i].Network, nics[i].Portgroup = was.Network, was.Portgroup
+		case conf != nil && conf.Network != "" && nics[i].mayBeOf(conf.Network, networks):
+			nics[i].Network, nics[i].Portgroup = conf.Network, conf.Portgroup
 		}
 	}
 	return nics, err
 }
 
-// pair is an interface of two documents; one side is nil where it is only in
-// the other. The pointers point into the slices given to match.
+// hidesNetwork tells whether the interface may belong to a network that its document
+// does not name.
+func hidesNetwork(nic Interface) bool {
+	return nic.Network == "" && (nic.Type == "bridge" || nic.Type == "direct" || nic.Type == "hostdev")
+}
+
+// hidden tells whether the interface's own text leaves open which network it belongs to.
+// Where it does not, a look without the name is news: an update to a plain bridge.
+func hidden(nic Interface) bool {
+	return nic.Network == "" || !strings.Contains(nic.Text, " network=")
+}
+
+// looksLike tells whether two documents show the same interface in the same place, apart
+// from the network that one of them may hide.
+func (nic Interface) looksLike(other Interface) bool {
+	return nic.Type == other.Type && nic.MAC == other.MAC && nic.Alias == other.Alias &&
+		nic.Bridge == other.Bridge && nic.Dev == other.Dev && nic.Mode == other.Mode
+}
+
+// mayBeOf tells whether a network can have given the interface its place, as far as the
+// network's document shows.
+func (nic Interface) mayBeOf(network string, networks NetworkDocs) bool {
+	doc, inexact := networks(network)
+	head, err := ParseNetwork(doc)
+	if err != nil || inexact != "" {
+		return true
+	}
+	switch nic.Type {
+	case "bridge":
+		return head.ForwardMode == "bridge" && (head.Bridge == "" || head.Bridge == nic.Bridge)
+	case "direct":
+		return slices.Contains([]string{"bridge", "private", "vepa", "passthrough"}, head.ForwardMode)
+	default:
+		return head.ForwardMode == "hostdev"
+	}
+}
+
+// counterparts returns, for each of nics, which of others it is; nil where it is none.
+func counterparts(nics, others []Interface) []*Interface {
+	found := make([]*Interface, len(nics))
+	for i, m := range match(nics, others, nil)[:len(nics)] {
+		found[i] = m.now
+	}
+	return found
+}
+
+// pair is an interface of two documents; one side is nil where it is only in the other.
+// The pointers point into the slices given to match.
 type pair struct{ was, now *Interface }
 
-// match finds out which interface of one document is which of the other: first
-// by device alias and MAC, then by MAC and network, then by MAC alone (a device
-// update that moved it; a document without aliases). Two interfaces may share a
-// MAC: each is used once, in document order. removed are aliases in now that do
-// not count. Pairs come in the order of was, then what is only in now.
+// match finds out which interface of one document is which of the other: first by device
+// alias and MAC, then by MAC and network, then by MAC alone (a device update that moved
+// it). The last two are for documents without aliases; an interface whose alias is
+// another one now has been replaced, since updates keep the alias. Two interfaces may
+// share a MAC: each is used once, in document order. Pairs come in the order of was, then
+// what is only in now.
+//
+// removed are aliases that have no counterpart. An interface of now with such an alias
+// does not count, the document having been read too early, unless was has the alias with
+// another MAC: then it is a new one that got a free alias.
 func match(was, now []Interface, removed []string) []pair {
-	pairs := make([]pair, len(was))
-	taken := make([]bool, len(now))
-	gone := make([]bool, len(was))
+	var (
+		pairs = make([]pair, len(was), len(was)+len(now))
+		taken = make([]bool, len(now))
+		gone  = make([]bool, len(was))
+	)
+	take := func(i int, same func(a, b *Interface) bool) (int, bool) {
+		for j := range now {
+			if !taken[j] && same(&was[i], &now[j]) {
+				taken[j] = true
+				return j, true
+			}
+		}
+		return 0, false
+	}
+	var reused []string // removed aliases that now has with another MAC, if at all
 	for i := range was {
 		pairs[i].was = &was[i]
 		if a := was[i].Alias; a != "" && slices.Contains(removed, a) {
 			gone[i] = true
+			if _, listed := take(i, sameDevice); !listed {
+				reused = append(reused, a)
+			}
 		}
 	}
 	for j := range now {
-		if a := now[j].Alias; a != "" && slices.Contains(removed, a) {
+		if a := now[j].Alias; a != "" && slices.Contains(removed, a) && !slices.Contains(reused, a) {
 			taken[j] = true
 		}
 	}
-	same := []func(a, b *Interface) bool{
-		func(a, b *Interface) bool { return a.Alias != "" && a.Alias == b.Alias && a.MAC == b.MAC },
-		func(a, b *Interface) bool { return a.MAC == b.MAC && a.Network == b.Network },
-		func(a, b *Interface) bool { return a.MAC == b.MAC },
-	}
-	for _, eq := range same {
+	for _, same := range []func(a, b *Interface) bool{sameDevice, samePlace, sameAddress} {
 		for i := range was {
 			if pairs[i].now != nil || gone[i] {
 				continue
 			}
-			for j := range now {
-				if !taken[j] && eq(&was[i], &now[j]) {
-					pairs[i].now, taken[j] = &now[j], true
-					break
-				}
+			if j, ok := take(i, same); ok {
+				pairs[i].now = &now[j]
 			}
 		}
 	}
@@ -74,8 +150,20 @@ func match(was, now []Interface, removed []string) []pair {
 	return pairs
 }
 
-// withoutRemoved keeps the interfaces that take part in a pair: what libvirt
-// has reported as removed is not remembered as plugged.
+func sameDevice(a, b *Interface) bool {
+	return a.Alias != "" && a.Alias == b.Alias && a.MAC == b.MAC
+}
+
+func samePlace(a, b *Interface) bool {
+	return sameAddress(a, b) && a.Network == b.Network
+}
+
+func sameAddress(a, b *Interface) bool {
+	return a.MAC == b.MAC && (a.Alias == "" || b.Alias == "" || a.Alias == b.Alias)
+}
+
+// withoutRemoved keeps the interfaces that take part in a pair: what libvirt has reported
+// as removed is not remembered as plugged.
 func withoutRemoved(nics []Interface, pairs []pair) []Interface {
 	kept := make([]Interface, 0, len(nics))
 	for i := range nics {

@@ -51,7 +51,8 @@ func (h *Host) writeDaemonConfig() error {
 		`auth_unix_rw = "none"`,
 		`unix_sock_group = "root"`,
 		// Given, since the alternative is to look into the machine's firmware.
-		`host_uuid = "7e57ed00-0000-4000-8000-000000000001"`,
+		// Each host its own: libvirt refuses to migrate to the same.
+		fmt.Sprintf(`host_uuid = "7e57ed00-0000-4000-8000-%012d"`, h.PID()),
 		`log_outputs = "2:file:/var/log/libvirt/libvirtd.log"`,
 	}, h.opts.daemonConf...)
 	qemu := append([]string{

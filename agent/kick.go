@@ -1,0 +1,130 @@
+package agent
+
+import (
+	"errors"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// Kicks tell of what libvirt has no event for: libvirtd rewrites the status file
+// of a domain or a network whenever anything about it changes. A kick says which
+// object to look at again, nothing else; the file is not read. The directories
+// are those of native-hooks by version: the network's moved from
+// /var/lib/libvirt in 1.2.4.
+var (
+	networkStatusDirs = []string{"/run/libvirt/network", "/var/run/libvirt/network", "/var/lib/libvirt/network"}
+	domainStatusDirs  = []string{"/run/libvirt", "/var/run/libvirt"}
+)
+
+// kicks watches the status directories for one session.
+type kicks struct {
+	notify *fsnotify.Watcher
+	ended  chan struct{}
+	kinds  map[string]hintKind // by directory
+}
+
+// startKicks begins to put hints into the queue for what libvirtd writes about
+// the networks and about the domains of this connection's driver. The error says
+// why it cannot; directories that this libvirt does not have are left out.
+func startKicks(uri string, queue *hintQueue, overflowed func()) (*kicks, error) {
+	notify, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, err
+	}
+	k := &kicks{notify: notify, ended: make(chan struct{}), kinds: map[string]hintKind{}}
+	for _, dir := range networkStatusDirs {
+		err = errors.Join(err, k.add(dir, networkHint))
+	}
+	for _, dir := range domainStatusDirs {
+		err = errors.Join(err, k.add(filepath.Join(dir, driverOf(uri)), domainHint))
+	}
+	if err != nil || len(k.kinds) == 0 {
+		return nil, errors.Join(err, notify.Close())
+	}
+	go k.forward(queue, overflowed)
+	return k, nil
+}
+
+// add watches a directory, under its real name: /var/run is a link to /run on
+// many hosts.
+func (k *kicks) add(dir string, kind hintKind) error {
+	dir, err := filepath.EvalSymlinks(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, there := k.kinds[dir]; there {
+		return nil
+	}
+	if err := k.notify.Add(dir); err != nil {
+		return err
+	}
+	k.kinds[dir] = kind
+	return nil
+}
+
+func (k *kicks) forward(queue *hintQueue, overflowed func()) {
+	defer close(k.ended)
+	for {
+		select {
+		case e, ok := <-k.notify.Events:
+			if !ok {
+				return
+			}
+			// NAME.xml.new is what libvirtd renames into place (since 0.9.7).
+			name, isStatus := strings.CutSuffix(filepath.Base(e.Name), ".xml")
+			if !isStatus || e.Op == fsnotify.Chmod {
+				continue
+			}
+			queue.kick(hint{kind: k.kinds[filepath.Dir(e.Name)], name: name, kick: true, id: -1, arrived: time.Now()})
+		case _, ok := <-k.notify.Errors:
+			if !ok {
+				return
+			}
+			overflowed() // inotify's own queue; the lost names are unknown
+		}
+	}
+}
+
+func (k *kicks) stop() {
+	_ = k.notify.Close()
+	<-k.ended
+}
+
+// driverOf returns the libvirt driver of a URI, which is also the name of its
+// directory below /run/libvirt.
+func driverOf(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return ""
+	}
+	driver, _, _ := strings.Cut(u.Scheme, "+")
+	if driver == "xen" {
+		return "libxl"
+	}
+	return driver
+}
+
+// restarts notices that the libvirtd of this host was restarted.
+type restarts struct {
+	mu   sync.Mutex
+	last daemon
+}
+
+// noticed reports whether the daemon is another one than at the last call. The
+// first call knows of none before.
+func (r *restarts) noticed(now daemon) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	was := r.last
+	r.last = now
+	return was != daemon{} && was != now
+}

@@ -1,0 +1,107 @@
+package translate
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestArgs(t *testing.T) {
+	for op, want := range map[Op][]string{
+		OpStart:       {"neta", "start", "begin", "-"},
+		OpStopped:     {"neta", "stopped", "end", "-"},
+		OpUnplugged:   {"neta", "unplugged", "begin", "-"},
+		OpPortDeleted: {"neta", "port-deleted", "begin", "-"},
+	} {
+		if d := cmp.Diff(want, (Call{Op: op, Network: "neta"}).Args()); d != "" {
+			t.Errorf("%s: %s", op, d)
+		}
+	}
+}
+
+func TestStdin(t *testing.T) {
+	const (
+		nic = "<interface type='network'>\n      <mac address='52:54:00:00:00:01'/>\n      <source network='neta'/>\n    </interface>"
+		net = "<network connections='5'>\n  <name>neta</name>\n</network>\n"
+		dom = "<domain type='qemu' id='1'>\n  <name>g1</name>\n</domain>\n"
+	)
+	call := func(op Op) Call {
+		return Call{
+			Op: op, Network: "neta", Domain: &DomainRef{Name: "g1", UUID: "u"}, NIC: &NICRef{},
+			Documents: Documents{Interface: Interface{Text: nic, Indent: 4, MAC: "52:54:00:00:00:01", Network: "neta"}, Network: net, Domain: dom},
+		}
+	}
+	for _, c := range []struct {
+		name        string
+		op          Op
+		payload     Payload
+		connections int
+		want        string
+	}{
+		{"a network's call has no other document", OpStarted, Payload123, 0,
+			"<hookData>\n  <network>\n    <name>neta</name>\n  </network>\n</hookData>"},
+		{"the number of connections", OpStopped, Payload122, 2,
+			"<hookData>\n  <network connections='2'>\n    <name>neta</name>\n  </network>\n</hookData>"},
+		{"a daemon that does not know the attribute", OpUpdated, Payload123, -1,
+			"<hookData>\n  <network connections='5'>\n    <name>neta</name>\n  </network>\n</hookData>"},
+		{"plugged", OpPlugged, Payload123, 1,
+			"<hookData>\n" +
+				"  <interface type='network'>\n    <mac address='52:54:00:00:00:01'/>\n    <source network='neta'/>\n  </interface>\n" +
+				"  <network connections='1'>\n    <name>neta</name>\n  </network>\n" +
+				"  <domain type='qemu' id='1'>\n    <name>g1</name>\n  </domain>\n</hookData>"},
+		{"unplugged as 1.2.2", OpUnplugged, Payload122, 0,
+			"<hookData>\n" +
+				"      <interface type='network'>\n        <mac address='52:54:00:00:00:01'/>\n        <source network='neta'/>\n      </interface>\n" +
+				"  <network>\n    <name>neta</name>\n  </network>\n" +
+				"  <domain type='qemu' id='1'>\n    <name>g1</name>\n  </domain>\n</hookData>"},
+		{"plugged as proposed", OpPlugged, PayloadSeed, 1,
+			"<hookData>\n  <network connections='1'>\n    <name>neta</name>\n  </network>\n" +
+				"  <domain type='qemu' id='1'>\n    <name>g1</name>\n  </domain>\n</hookData>"},
+	} {
+		got, err := call(c.op).Stdin(c.payload, c.connections)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if d := cmp.Diff(c.want, string(got)); d != "" {
+			t.Errorf("%s: %s", c.name, d)
+		}
+	}
+
+	// libvirt 5.5: network and networkport, in this order, and nothing else.
+	for _, op := range []Op{OpPortCreated, OpPortDeleted} {
+		got, err := call(op).Stdin(Payload123, 1)
+		if err != nil {
+			t.Error(err)
+		}
+		text := string(got)
+		network, port := strings.Index(text, "\n  <network "), strings.Index(text, "\n  <networkport>")
+		if network < 0 || port < network || strings.Contains(text, "<domain") || strings.Contains(text, "<interface") {
+			t.Errorf("%s: %s", op, text)
+		}
+	}
+
+	// Whatever is missing or cannot be read, the script gets what there is.
+	for name, broken := range map[string]Call{
+		"nothing is known of the guest": {Op: OpPortCreated, Network: "neta", Documents: Documents{Network: net}},
+		"an interface cut short":        {Op: OpPlugged, Network: "neta", Documents: Documents{Interface: Interface{Text: "<interface"}, Network: net, Domain: dom}},
+		"the port's interface cut short": {Op: OpPortCreated, Network: "neta", Domain: &DomainRef{Name: "g1"},
+			Documents: Documents{Interface: Interface{Text: "<interface"}, Network: net}},
+		"a domain cut short": {Op: OpUnplugged, Network: "neta", Documents: Documents{Network: net, Domain: dom[:30]}},
+	} {
+		got, _ := broken.Stdin(Payload123, 1)
+		text := string(got)
+		if !strings.HasPrefix(text, "<hookData>\n") || !strings.HasSuffix(text, "</hookData>") ||
+			!strings.Contains(text, "  <network connections='1'>\n    <name>neta</name>\n  </network>\n") {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	for name, broken := range map[string]Call{
+		"domain":  {Op: OpPlugged, Documents: Documents{Network: net, Domain: "<domain"}},
+		"network": {Op: OpStart, Documents: Documents{Network: "<network"}},
+	} {
+		if _, err := broken.Stdin(Payload123, 0); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"hookbridge/exec"
+	"hookbridge/internal/store"
 	"hookbridge/translate"
 )
 
@@ -37,6 +38,13 @@ func New(cfg Config) (*Agent, error) {
 	if cfg.HookDir, err = filepath.Abs(cfg.HookDir); err != nil {
 		return nil, fmt.Errorf("hook directory: %w", err)
 	}
+	switch cfg.Adopt {
+	case "":
+		cfg.Adopt = AdoptAnnounce
+	case AdoptAnnounce, AdoptRecord:
+	default:
+		return nil, fmt.Errorf("what is there already can be met with %q or %q, not with %q", AdoptAnnounce, AdoptRecord, cfg.Adopt)
+	}
 	if cfg.Payload == "" {
 		cfg.Payload = translate.Payload123
 	}
@@ -52,9 +60,22 @@ func New(cfg Config) (*Agent, error) {
 // Run watches until ctx is cancelled, then takes no more events, lets the
 // scripts that run finish, and returns nil. An unreachable libvirtd, a missing
 // hook directory and a failing script are no reasons to return. The error says
-// that libvirt's client library could not be set up at all.
-func (a *Agent) Run(ctx context.Context) error {
+// that libvirt's client library could not be set up at all, or that the state
+// cannot be opened: another agent has it, or a newer hookbridge wrote it.
+func (a *Agent) Run(ctx context.Context) (err error) {
 	log := a.cfg.Log
+	keeper := keeper{log: log}
+	if a.cfg.StateDir != "" {
+		if keeper.store, err = openStore(a.cfg.StateDir, log); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, keeper.store.Close()) }()
+	}
+	earlier, err := keeper.load()
+	if err != nil {
+		return err
+	}
+
 	stopLoop := make(chan struct{})
 	loopEnded, err := runEventLoop(stopLoop, func(err error) {
 		log.WithError(err).Error("libvirt's event loop has ended")
@@ -68,13 +89,19 @@ func (a *Agent) Run(ctx context.Context) error {
 		hooks:   &exec.Hooks{Dir: a.cfg.HookDir, Name: "network", Timeout: a.cfg.Timeout},
 		payload: a.cfg.Payload,
 		ops:     replay.ops,
-		count:   newPlugCount(),
+		keeper:  keeper,
 		log:     log,
 		onCall:  a.cfg.OnCall,
 	}
+	caller.count.restore(earlier.counts)
 	// Scripts are not tied to ctx: they are let finish.
 	dispatcher := newDispatcher(context.WithoutCancel(ctx), a.cfg.Parallel, caller.call)
-	ledger := newLedger(dispatcher.submit)
+	ledger := newLedger(dispatcher.submit, keeper)
+	ledger.restore(earlier)
+	ledger.recordOnly = a.cfg.Adopt == AdoptRecord
+	if n := len(earlier.chains); n > 0 {
+		log.WithField("chains", n).Info("an earlier run left calls unfinished: they are made again")
+	}
 
 	var watchers sync.WaitGroup
 	for _, w := range a.watchers(ledger, replay) {
@@ -82,11 +109,27 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	watchers.Wait()
 	if left := dispatcher.close(); left > 0 {
-		log.WithField("calls", left).Warn("stopped with hook calls that were not made")
+		log.WithField("calls", left).Warn("stopped with hook calls that were not made; they are kept for the next start")
 	}
 	close(stopLoop)
 	<-loopEnded
 	return nil
+}
+
+// openStore opens the store of this boot and tells what became of an older one.
+func openStore(dir string, log *logrus.Logger) (*store.Store, error) {
+	boot, err := store.Boot()
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.Open(dir, boot)
+	if err != nil {
+		return nil, err
+	}
+	if s.Dropped != "" {
+		log.Warn(s.Dropped)
+	}
+	return s, nil
 }
 
 // defaultConnect are the connections that a host may offer; those that it does

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -22,20 +23,24 @@ type caller struct {
 	// The others pass through here too, unmade: they count.
 	ops func(conn string) translate.Ops
 
-	count   *plugCount
+	count   plugCount
+	keeper  keeper
 	log     *logrus.Logger
 	reports reportLog
 	onCall  func(Finished)
 }
 
-func (c *caller) call(ctx context.Context, call translate.Call, planned time.Time) {
-	connections := c.count.at(call)
-	for _, call := range c.ops(call.Conn).Select(call) {
-		c.make(ctx, call, connections, planned)
+func (c *caller) call(ctx context.Context, t task, planned time.Time) {
+	connections := c.count.of(t.call)
+	if !t.silent {
+		for _, call := range c.ops(t.call.Conn).Select(t.call) {
+			c.make(ctx, call, t.retry, connections, planned)
+		}
 	}
+	c.keeper.done(t, c.count.interfaces(t.call))
 }
 
-func (c *caller) make(ctx context.Context, call translate.Call, connections int, planned time.Time) {
+func (c *caller) make(ctx context.Context, call translate.Call, retry bool, connections int, planned time.Time) {
 	run := newRunID()
 	log := c.log.WithFields(callFields(run, call))
 	stdin, err := call.Stdin(c.payload, connections)
@@ -45,11 +50,11 @@ func (c *caller) make(ctx context.Context, call translate.Call, connections int,
 	if call.Inexact != "" {
 		log.Warnf("learnt too late for libvirt's live document: %s", call.Inexact)
 	}
-	report := c.hooks.Run(ctx, exec.Invocation{
-		Args:  call.Args(),
-		Stdin: stdin,
-		Env:   []string{"HOOKBRIDGE_RUN=" + run, "HOOKBRIDGE_CAUSE=" + string(call.Cause)},
-	})
+	env := []string{"HOOKBRIDGE_RUN=" + run, "HOOKBRIDGE_CAUSE=" + string(call.Cause)}
+	if retry {
+		env = append(env, "HOOKBRIDGE_RETRY=1")
+	}
+	report := c.hooks.Run(ctx, exec.Invocation{Args: call.Args(), Stdin: stdin, Env: env})
 	c.reports.write(log, report)
 	if c.onCall != nil {
 		c.onCall(Finished{Run: run, Call: call, Stdin: stdin, Report: report, Planned: planned})
@@ -61,4 +66,30 @@ func newRunID() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails, by its contract
 	return hex.EncodeToString(b[:])
+}
+
+// plugCount is translate's count, for many goroutines.
+type plugCount struct {
+	mu    sync.Mutex
+	count translate.PlugCount
+}
+
+func (p *plugCount) of(call translate.Call) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count.Of(call)
+}
+
+func (p *plugCount) interfaces(call translate.Call) map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count.Interfaces(call.Conn, call.Network)
+}
+
+func (p *plugCount) restore(counts []keptCount) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range counts {
+		p.count.Restore(c.Conn, c.Network, c.Interfaces)
+	}
 }

@@ -20,9 +20,17 @@ type Config struct {
 	// HookDir is the directory of the hook scripts. Default /etc/libvirt/hooks.
 	HookDir string
 
+	// StateDir is the directory where the announced state is kept for the time
+	// of this boot. Empty: an agent that is restarted begins anew.
+	StateDir string
+
 	// Ops are the operations to replay. nil: decided for each connection by what
 	// its libvirtd runs itself.
 	Ops translate.Ops
+
+	// Adopt says what happens with networks and guests that are there when the
+	// agent first comes to a host in a boot. Default AdoptAnnounce.
+	Adopt Adopt
 
 	// Payload is the form of the document on the script's stdin.
 	// Default translate.Payload123.
@@ -58,3 +66,11 @@ type Finished struct {
 }
 
 const defaultHookDir = "/etc/libvirt/hooks"
+
+// Adopt is what an agent does with what it finds running at its first start.
+type Adopt string
+
+const (
+	AdoptAnnounce Adopt = "announce" // the script is called as if it began now
+	AdoptRecord   Adopt = "record"   // only remembered
+)

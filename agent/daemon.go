@@ -28,6 +28,9 @@ type daemon struct {
 	Start uint64
 }
 
+// String names the run.
+func (d daemon) String() string { return fmt.Sprintf("pid %d started at %d", d.PID, d.Start) }
+
 var errNoDaemon = errors.New("no libvirtd runs on this host")
 
 // findDaemon looks for the process that runs the network driver. It must share

@@ -87,24 +87,6 @@ func TestFindDaemonByItsName(t *testing.T) {
 	}
 }
 
-func TestRestartsAreNoticed(t *testing.T) {
-	var r restarts
-	for i, c := range []struct {
-		now  daemon
-		want bool
-	}{
-		{daemon{10, 100}, false}, // the first that is known
-		{daemon{10, 100}, false}, // a lost connection is no restart
-		{daemon{11, 200}, true},
-		{daemon{11, 300}, true}, // the same pid again
-		{daemon{11, 300}, false},
-	} {
-		if got := r.noticed(c.now); got != c.want {
-			t.Errorf("%d: noticed %v", i, got)
-		}
-	}
-}
-
 func TestMapping(t *testing.T) {
 	for line, want := range map[string]string{
 		"7f00-7f10 r-xp 00000000 fe:00 1234                       /usr/lib/libvirt.so.0\n": "7f00-7f10|/usr/lib/libvirt.so.0",

@@ -5,24 +5,42 @@ import (
 	"sync"
 	"time"
 
+	"hookbridge/internal/store"
 	"hookbridge/translate"
 )
+
+// task is one call to be made.
+type task struct {
+	call translate.Call
+	id   store.CallID // in the store
+
+	// retry says that the call may have begun before: the agent was killed
+	// between planning it and its end.
+	retry bool
+
+	// silent says that the call is not made: what it tells was there before
+	// hookbridge, and is only to be known and counted.
+	silent bool
+}
 
 // chain is a list of calls that one change asks for, to be made in order.
 type chain struct {
 	guest   string // the key of the domain, "" for a network's own calls
-	calls   []translate.Call
+	tasks   []task
 	planned time.Time
 	places  map[string]*segment // by network, where the guest's calls stand
 }
 
+// network is the key of the task's network.
+func (t *task) network() string { return key(t.call.Conn, t.call.Network) }
+
 // next is the key of the network of the chain's next call.
-func (c *chain) next() string { return key(c.calls[0].Conn, c.calls[0].Network) }
+func (c *chain) next() string { return c.tasks[0].network() }
 
 // needs reports whether a call on this network is still to come.
 func (c *chain) needs(network string) bool {
-	for i := range c.calls {
-		if key(c.calls[i].Conn, c.calls[i].Network) == network {
+	for i := range c.tasks {
+		if c.tasks[i].network() == network {
 			return true
 		}
 	}
@@ -39,7 +57,7 @@ func (c *chain) needs(network string) bool {
 // after. Hence plugged never precedes started, and stopped never overtakes an
 // unplugged that is held up elsewhere.
 type dispatcher struct {
-	run  func(ctx context.Context, call translate.Call, planned time.Time)
+	run  func(ctx context.Context, t task, planned time.Time)
 	slot chan struct{} // one token for each script that may run
 
 	ctx   context.Context
@@ -70,7 +88,7 @@ type segment struct {
 // newDispatcher returns a dispatcher that makes calls with run, at most parallel
 // at a time. ctx is handed to run; cancelling it is for emergencies, close ends
 // the dispatcher in good order.
-func newDispatcher(ctx context.Context, parallel int, run func(context.Context, translate.Call, time.Time)) *dispatcher {
+func newDispatcher(ctx context.Context, parallel int, run func(context.Context, task, time.Time)) *dispatcher {
 	return &dispatcher{
 		run:     run,
 		slot:    make(chan struct{}, parallel),
@@ -83,7 +101,7 @@ func newDispatcher(ctx context.Context, parallel int, run func(context.Context, 
 
 // submit queues a chain and returns at once. After close it does nothing.
 func (d *dispatcher) submit(c chain) {
-	if len(c.calls) == 0 {
+	if len(c.tasks) == 0 {
 		return
 	}
 	d.mu.Lock()
@@ -98,9 +116,9 @@ func (d *dispatcher) submit(c chain) {
 		d.wake(c.next(), l)
 		return
 	}
-	c.places = make(map[string]*segment, len(c.calls))
-	for i := range c.calls {
-		network := key(c.calls[i].Conn, c.calls[i].Network)
+	c.places = make(map[string]*segment, len(c.tasks))
+	for i := range c.tasks {
+		network := c.tasks[i].network()
 		if c.places[network] == nil {
 			c.places[network] = d.lane(network).place()
 		}
@@ -195,10 +213,10 @@ func (d *dispatcher) begin(l *lane) *chain {
 // Those that follow each other are made in one go.
 func (d *dispatcher) makeCalls(network string, c *chain) {
 	for more := true; more; {
-		d.run(d.ctx, c.calls[0], c.planned)
+		d.run(d.ctx, c.tasks[0], c.planned)
 		d.mu.Lock()
-		c.calls = c.calls[1:]
-		more = !d.closed && len(c.calls) > 0 && c.next() == network
+		c.tasks = c.tasks[1:]
+		more = !d.closed && len(c.tasks) > 0 && c.next() == network
 		d.mu.Unlock()
 	}
 }
@@ -210,7 +228,7 @@ func (d *dispatcher) advance(network string, l *lane, c *chain) bool {
 	defer d.mu.Unlock()
 	head := l.segments[0]
 	if c.guest == "" {
-		if len(c.calls) > 0 {
+		if len(c.tasks) > 0 {
 			return false // closed in the midst of it
 		}
 		l.segments = l.segments[1:]
@@ -224,7 +242,7 @@ func (d *dispatcher) advance(network string, l *lane, c *chain) bool {
 			l.segments = l.segments[1:]
 		}
 	}
-	if len(c.calls) == 0 {
+	if len(c.tasks) == 0 {
 		d.finish(c)
 	} else if !d.closed {
 		d.queue(c)
@@ -262,7 +280,7 @@ func (d *dispatcher) close() (left int) {
 	d.mu.Unlock()
 	d.ended.Wait()
 	for c := range d.live {
-		left += len(c.calls)
+		left += len(c.tasks)
 	}
 	return left
 }

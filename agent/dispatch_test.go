@@ -36,7 +36,8 @@ func label(c translate.Call) string {
 	return fmt.Sprintf("%s %s", c.Network, c.Op)
 }
 
-func (r *recorder) run(_ context.Context, c translate.Call, _ time.Time) {
+func (r *recorder) run(_ context.Context, t task, _ time.Time) {
+	c := t.call
 	lanes := []string{"network " + c.Network}
 	if c.Domain != nil {
 		lanes = append(lanes, "guest "+c.Domain.Name)
@@ -82,7 +83,7 @@ func (r *recorder) await(t *testing.T, n int) []string {
 func networkChain(network string, ops ...translate.Op) chain {
 	var c chain
 	for _, op := range ops {
-		c.calls = append(c.calls, translate.Call{Op: op, Network: network})
+		c.tasks = append(c.tasks, task{call: translate.Call{Op: op, Network: network}})
 	}
 	return c
 }
@@ -90,9 +91,9 @@ func networkChain(network string, ops ...translate.Op) chain {
 func guestChain(guest string, op translate.Op, networks ...string) chain {
 	c := chain{guest: guest}
 	for _, n := range networks {
-		c.calls = append(c.calls, translate.Call{
+		c.tasks = append(c.tasks, task{call: translate.Call{
 			Op: op, Network: n, Domain: &translate.DomainRef{Name: guest, UUID: guest}, NIC: &translate.NICRef{},
-		})
+		}})
 	}
 	return c
 }

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -111,20 +110,4 @@ func driverOf(uri string) string {
 		return "libxl"
 	}
 	return driver
-}
-
-// restarts notices that the libvirtd of this host was restarted.
-type restarts struct {
-	mu   sync.Mutex
-	last daemon
-}
-
-// noticed reports whether the daemon is another one than at the last call. The
-// first call knows of none before.
-func (r *restarts) noticed(now daemon) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	was := r.last
-	r.last = now
-	return was != daemon{} && was != now
 }

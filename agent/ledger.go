@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"hookbridge/internal/store"
 	"hookbridge/translate"
 )
 
@@ -16,6 +17,17 @@ type ledger struct {
 	domains  map[string]*announcedDomain
 	uuids    map[string]string // of domains, by name
 	submit   func(chain)
+	keeper   keeper
+
+	// held are chains of an earlier run that wait for the verdict on their
+	// connection: which calls are to be made at all.
+	held []chain
+
+	// adopted are the connections whose objects have been looked at in this
+	// boot. Until then, with recordOnly, what is found is remembered without a
+	// call.
+	adopted    map[string]bool
+	recordOnly bool
 }
 
 // announcedNetwork is a record with what only the observer needs.
@@ -29,16 +41,63 @@ type announcedNetwork struct {
 
 type announcedDomain struct {
 	*translate.Domain
-	listed time.Time
+
+	// looked is when the last look began.
+	looked time.Time
 }
 
-func newLedger(submit func(chain)) *ledger {
+func newLedger(submit func(chain), keeper keeper) *ledger {
 	return &ledger{
+		keeper:   keeper,
 		networks: map[string]*announcedNetwork{},
 		domains:  map[string]*announcedDomain{},
 		uuids:    map[string]string{},
+		adopted:  map[string]bool{},
 		submit:   submit,
 	}
+}
+
+// restore takes over what was announced in an earlier run of the agent. Events
+// that the new run gets are newer than that.
+func (l *ledger) restore(k kept) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	for key, n := range k.networks {
+		l.networks[key] = &announcedNetwork{n, now}
+	}
+	for k, d := range k.domains {
+		l.domains[k] = &announcedDomain{d, now}
+		l.uuids[key(d.Conn, d.Name)] = d.UUID
+	}
+	l.held = k.chains
+	l.adopted = k.adopted
+}
+
+// adopt notes that everything of a connection has been looked at once.
+func (l *ledger) adopt(conn string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.adopted[conn] {
+		l.adopted[conn] = true
+		l.keeper.adopted(conn)
+	}
+}
+
+// resume submits the calls that an earlier run planned for a connection's
+// networks and did not finish.
+func (l *ledger) resume(conn string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rest := l.held[:0:0]
+	for _, c := range l.held {
+		if c.tasks[0].call.Conn == conn {
+			l.submit(c)
+		} else {
+			rest = append(rest, c)
+		}
+	}
+	l.held = rest
 }
 
 // key joins a connection and a name or UUID; a URI has no newline.
@@ -104,15 +163,19 @@ func (l *ledger) sawNetwork(seen translate.NetworkSeen, listed time.Time) {
 	now, calls := was.Look(seen)
 	if now == nil {
 		delete(l.networks, k)
-	} else {
-		l.networks[k] = &announcedNetwork{now, listed}
+		l.send(seen.Conn, store.Networks, k, nil, "", calls)
+		return
 	}
-	l.send("", calls)
+	l.networks[k] = &announcedNetwork{now, listed}
+	if was != nil && *was == *now {
+		return
+	}
+	l.send(seen.Conn, store.Networks, k, now, "", calls)
 }
 
-// sawDomain enters an observation of a domain. The error is that of
-// translate's Look: a document that could not be read to its end.
-func (l *ledger) sawDomain(seen translate.DomainSeen, docs translate.NetworkDocs, listed time.Time) error {
+// sawDomain enters an observation of a domain; looked is when it began. The error
+// is that of translate's Look: a document that could not be read to its end.
+func (l *ledger) sawDomain(seen translate.DomainSeen, docs translate.NetworkDocs, looked time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := key(seen.Conn, seen.UUID)
@@ -120,23 +183,37 @@ func (l *ledger) sawDomain(seen translate.DomainSeen, docs translate.NetworkDocs
 	if a := l.domains[k]; a != nil {
 		was = a.Domain
 		delete(l.uuids, key(was.Conn, was.Name))
-		if listed.IsZero() {
-			listed = a.listed
-		}
 	}
 	now, calls, err := was.Look(seen, docs)
-	if now == nil {
+	switch {
+	case now == nil && was == nil:
+	case now == nil:
 		delete(l.domains, k)
-	} else {
-		l.domains[k] = &announcedDomain{now, listed}
+		l.send(seen.Conn, store.Domains, k, nil, k, calls)
+	default:
+		l.domains[k] = &announcedDomain{now, looked}
 		l.uuids[key(now.Conn, now.Name)] = now.UUID
+		if was == nil || len(calls) > 0 || was.Live != now.Live || was.Name != now.Name || was.Daemon != now.Daemon {
+			l.send(seen.Conn, store.Domains, k, now, k, calls)
+		}
 	}
-	l.send(k, calls)
 	return err
 }
 
-func (l *ledger) send(guest string, calls []translate.Call) {
-	if len(calls) > 0 {
-		l.submit(chain{guest: guest, calls: calls, planned: time.Now()})
+// send keeps a record, nil where there is none any more, and its calls together,
+// and submits the calls.
+func (l *ledger) send(conn string, bucket store.Bucket, recordKey string, record any, guest string, calls []translate.Call) {
+	c := chain{guest: guest, planned: time.Now()}
+	silent := l.recordOnly && !l.adopted[conn]
+	for _, call := range calls {
+		c.tasks = append(c.tasks, task{call: call, silent: silent})
 	}
+	l.keeper.record(bucket, recordKey, record, &c)
+	if len(c.tasks) == 0 {
+		return
+	}
+	for i := range c.tasks {
+		l.keeper.log.WithFields(callFields("", c.tasks[i].call)).Debug("planned")
+	}
+	l.submit(c)
 }

@@ -71,8 +71,9 @@ func readNetworkDoc(conn *libvirt.Connect, name string) (string, error) {
 
 // readDomain reads what there is to know of a domain. One that does not exist
 // does not run; any other error means that nothing is known. The document tells
-// whether the domain runs: only a running one has an id.
-func readDomain(conn *libvirt.Connect, uri, uuid string) (translate.DomainSeen, error) {
+// whether the domain runs: only a running one has an id. inactive asks for the
+// inactive document of a running domain, too.
+func readDomain(conn *libvirt.Connect, uri, uuid string, inactive bool) (translate.DomainSeen, error) {
 	seen := translate.DomainSeen{Conn: uri, UUID: uuid, ID: -1}
 	domain, err := conn.LookupDomainByUUIDString(uuid)
 	if hasCode(err, libvirt.ERR_NO_DOMAIN) {
@@ -95,6 +96,11 @@ func readDomain(conn *libvirt.Connect, uri, uuid string) (translate.DomainSeen, 
 		return seen, readDomainID(domain, &seen)
 	}
 	seen.ID, seen.Running = head.ID, head.ID >= 0
+	if inactive && seen.Running {
+		if seen.Inactive, err = domain.GetXMLDesc(libvirt.DOMAIN_XML_INACTIVE); err != nil {
+			return seen, ignoreVanished(err)
+		}
+	}
 	return seen, nil
 }
 

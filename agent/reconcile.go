@@ -12,25 +12,20 @@ import (
 
 // reconcile looks at everything that is active and at everything that was
 // announced. It is called with the events registered, so what changes meanwhile
-// is not missed. restarted says that libvirtd was restarted since the last time:
-// then it plugs the interfaces of running guests again. Networks come first, then the domains in the order in which
+// is not missed. Networks come first, then the domains in the order in which
 // they were started.
-func (w *watcher) reconcile(conn *libvirt.Connect, restarted bool) error {
+func (w *watcher) reconcile(conn *libvirt.Connect) error {
 	if w.host.follows(w) {
 		if err := w.reconcileNetworks(conn); err != nil {
 			return err
 		}
-	}
-	l := look{cause: translate.CauseReconcile}
-	if restarted {
-		l = look{cause: translate.CauseRestart, replug: true}
 	}
 	uuids, err := activeDomains(conn)
 	if err != nil {
 		return err
 	}
 	for _, uuid := range union(w.ledger.announcedDomains(w.uri), uuids) {
-		if err := w.lookAtDomain(conn, uuid, l); err != nil {
+		if err := w.lookAtDomain(conn, uuid, translate.CauseReconcile, hint{}); err != nil {
 			return err
 		}
 	}

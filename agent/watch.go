@@ -29,7 +29,8 @@ type watcher struct {
 	// offer it is nothing to warn about.
 	optional bool
 
-	restarts restarts
+	// daemon names the run of the libvirtd behind this session.
+	daemon string
 
 	// host has the networks that this connection's guests use.
 	host *hostNetworks
@@ -41,6 +42,10 @@ type watcher struct {
 	// trueStarted says that this libvirtd announces a network as started only
 	// when it is: from 1.2.11 on. Before, a failed start is announced as well.
 	trueStarted bool
+
+	// hidesNetworks says that this libvirtd does not show in a live document which
+	// network a bridge, direct or hostdev interface belongs to: 1.2.2 to 1.2.10.
+	hidesNetworks bool
 
 	// networkEvents says that this session has network lifecycle events.
 	networkEvents bool
@@ -127,9 +132,10 @@ func (w *watcher) session(ctx context.Context) (established bool, err error) {
 
 	w.host.join(w)
 	defer w.host.leave(w)
-	if err := w.reconcile(conn, w.restarted()); err != nil {
+	if err := w.reconcile(conn); err != nil {
 		return true, err
 	}
+	w.ledger.adopt(w.uri)
 	w.log.Info("watching")
 	if w.onReady != nil {
 		w.onReady(w.uri)
@@ -150,9 +156,19 @@ func (w *watcher) connected(conn *libvirt.Connect, subs []subscription) {
 		w.log.WithError(err).Debug("libvirtd does not tell its version")
 	}
 	w.trueStarted = daemonVersion >= 1002011
+	w.hidesNetworks = daemonVersion >= 1002002 && daemonVersion < 1002011
 	w.log.WithFields(logrus.Fields{"libvirt": versionText(daemonVersion), "features": features}).Info("connected")
 
+	w.daemon = ""
+	if localDaemon(w.uri) {
+		if d, err := findDaemon(); err == nil {
+			w.daemon = d.String()
+		} else {
+			w.log.WithError(err).Debug("whether libvirtd is restarted will not be noticed")
+		}
+	}
 	verdict := judgeDaemon(w.uri, daemonVersion)
+	defer w.ledger.resume(w.host.conn)
 	if !w.replay.judged(w.host.conn, verdict) {
 		return
 	}
@@ -162,20 +178,6 @@ func (w *watcher) connected(conn *libvirt.Connect, subs []subscription) {
 	} else {
 		log.Info("libvirtd makes all hook calls itself: standing by")
 	}
-}
-
-// restarted reports whether libvirtd has been restarted since this watcher's
-// last session.
-func (w *watcher) restarted() bool {
-	if !localDaemon(w.uri) {
-		return false
-	}
-	d, err := findDaemon()
-	if err != nil {
-		w.log.WithError(err).Debug("whether libvirtd was restarted cannot be told")
-		return false
-	}
-	return w.restarts.noticed(d)
 }
 
 // follow handles hints until the connection is lost or ctx ends.
@@ -204,7 +206,7 @@ func (w *watcher) follow(ctx context.Context, conn *libvirt.Connect, queue *hint
 		}
 		if overflow {
 			w.log.Warn("more events than could be kept: comparing everything instead")
-			if err := w.reconcile(conn, false); err != nil {
+			if err := w.reconcile(conn); err != nil {
 				return err
 			}
 		}
@@ -227,9 +229,9 @@ func (w *watcher) handle(conn *libvirt.Connect, h hint) error {
 		if uuid == "" {
 			return nil
 		}
-		err = w.lookAtDomain(conn, uuid, look{cause: h.cause(), hint: h})
+		err = w.lookAtDomain(conn, uuid, h.cause(), h)
 	default:
-		err = w.lookAtDomain(conn, h.uuid, look{cause: h.cause(), hint: h})
+		err = w.lookAtDomain(conn, h.uuid, h.cause(), h)
 	}
 	if err == nil {
 		return nil
@@ -250,6 +252,9 @@ func (w *watcher) lookAtNetwork(conn *libvirt.Connect, name string, cause transl
 		return err
 	}
 	seen.Cause = cause
+	if seen.Active && localDaemon(w.uri) {
+		seen.Generation, seen.Rewritten = generation(seen)
+	}
 	was := w.ledger.network(w.host.conn, name)
 	if h.kick && was != nil && !seen.Active && w.networkEvents {
 		return nil // its STOPPED event is on the way, and knows of each stop
@@ -270,37 +275,27 @@ func (w *watcher) lookAtNetwork(conn *libvirt.Connect, name string, cause transl
 	return nil
 }
 
-// look is why a domain is looked at.
-type look struct {
-	cause  translate.Cause
-	hint   hint
-	replug bool // libvirtd was restarted
-}
-
 // lookAtDomain reads a domain, its networks first if they have not been
 // announced, and enters it into the ledger.
-func (w *watcher) lookAtDomain(conn *libvirt.Connect, uuid string, l look) error {
-	seen, err := readDomain(conn, w.uri, uuid)
+func (w *watcher) lookAtDomain(conn *libvirt.Connect, uuid string, cause translate.Cause, h hint) error {
+	began := time.Now()
+	seen, err := readDomain(conn, w.uri, uuid, w.hidesNetworks)
 	if err != nil {
 		return err
 	}
 	was := w.ledger.domain(w.uri, uuid)
-	seen.Cause, seen.NetworkConn, seen.Replug = l.cause, w.host.conn, l.replug
+	seen.Cause, seen.NetworkConn, seen.Daemon = cause, w.host.conn, w.daemon
 	if seen.Name == "" {
-		seen.Name = l.hint.name
+		seen.Name = h.name
 	}
-	if !w.believe(was, &seen, l.hint) {
+	if !w.believe(was, &seen, h) {
 		return nil
-	}
-	listed := time.Time{}
-	if l.cause == translate.CauseReconcile || l.cause == translate.CauseRestart {
-		listed = time.Now()
 	}
 	docs, err := w.networkDocs(conn, was, seen)
 	if err != nil {
 		return err
 	}
-	if err := w.ledger.sawDomain(seen, docs, listed); err != nil {
+	if err := w.ledger.sawDomain(seen, docs, began); err != nil {
 		w.log.WithError(err).WithField("domain", seen.Name).Warn("the domain's document cannot be read to its end")
 	}
 	return nil
@@ -309,7 +304,9 @@ func (w *watcher) lookAtDomain(conn *libvirt.Connect, uuid string, l look) error
 // believe puts together what was read and what the hint claims. It reports
 // whether there is anything to enter into the ledger.
 func (w *watcher) believe(was *announcedDomain, seen *translate.DomainSeen, h hint) bool {
-	if h.removed != "" && (was == nil || h.arrived.After(was.listed)) {
+	// A document that was read after the event had come says itself what is
+	// there; by then the alias may be another interface's.
+	if h.removed != "" && (was == nil || h.arrived.After(was.looked)) {
 		seen.Removed = []string{h.removed}
 	}
 	otherRun := was != nil && (!seen.Running || seen.ID != was.ID)
@@ -410,8 +407,10 @@ func networksOf(was *announcedDomain, seen translate.DomainSeen) []string {
 		add(was.NICs)
 	}
 	if seen.Running {
-		nics, _ := translate.Interfaces(seen.Live) // Look reports the error
-		add(nics)
+		for _, doc := range []string{seen.Live, seen.Inactive} {
+			nics, _ := translate.Interfaces(doc) // Look reports the error
+			add(nics)
+		}
 	}
 	return names
 }

@@ -24,6 +24,9 @@
 // Calls returned together form a chain: they are to be made in that order, and
 // none before its predecessor has ended.
 //
+// [PlugCount] knows what libvirt's counter of plugged interfaces would show at a
+// call, which the documents, read afterwards, do not tell.
+//
 // [Ops] says which of the calls are hookbridge's to make at all.
 //
 // # What the script reads

@@ -29,6 +29,9 @@ type Domain struct {
 
 	// Inexact is set when Live is a substitute; see [Call].
 	Inexact string `json:",omitempty"`
+
+	// Daemon names the run of the libvirtd in which the interfaces were announced.
+	Daemon string `json:",omitempty"`
 }
 
 // DomainSeen is what an observer found when it looked at a domain.
@@ -70,10 +73,12 @@ type DomainSeen struct {
 
 	Cause Cause
 
-	// Replug makes every interface be announced once more without being
-	// unplugged: what libvirt does for running QEMU guests when it is restarted
+	// Daemon names the run of the libvirtd that the domain was seen in, "" if it
+	// cannot be told. In another run than the record's every interface that is
+	// still plugged is announced once more without having been unplugged: what
+	// libvirt does for running QEMU guests when it is restarted
 	// (networkNotifyActualDevice). It does not for LXC.
-	Replug bool
+	Daemon string
 }
 
 // NetworkDocs returns the document of the network that an interface is plugged
@@ -113,8 +118,11 @@ func (was *Domain) Look(seen DomainSeen, networks NetworkDocs) (*Domain, []Call,
 	if err != nil {
 		now = was.standIn(seen)
 	}
+	if now.Daemon == "" {
+		now.Daemon = was.Daemon
+	}
 	p.compare(was, now)
-	if seen.Replug && !isLXC(now.Type) {
+	if was.Daemon != "" && now.Daemon != "" && was.Daemon != now.Daemon && !isLXC(now.Type) {
 		p.replug(was, now)
 	}
 	return now, p.calls, err
@@ -126,7 +134,7 @@ func (seen DomainSeen) record(known []Interface, networks NetworkDocs) (*Domain,
 	nics, err := nicsOf(seen.Live, seen.Inactive, known, networks)
 	return &Domain{
 		Conn: seen.Conn, UUID: seen.UUID, Name: seen.Name, ID: seen.ID,
-		Type: head.Type, Live: seen.Live, NICs: nics, Inexact: seen.Inexact,
+		Type: head.Type, Live: seen.Live, NICs: nics, Inexact: seen.Inexact, Daemon: seen.Daemon,
 	}, errors.Join(headErr, err)
 }
 
@@ -134,7 +142,7 @@ func (seen DomainSeen) record(known []Interface, networks NetworkDocs) (*Domain,
 // read: it keeps the interfaces announced, and a text that scripts can read.
 func (was *Domain) standIn(seen DomainSeen) *Domain {
 	now := *was
-	now.Name = seen.Name
+	now.Name, now.Daemon = seen.Name, seen.Daemon
 	now.NICs = slices.Clone(was.NICs)
 	now.Inexact = "the guest's live document could not be read; this is the last one that could"
 	return &now
@@ -187,6 +195,7 @@ func (p *plan) unplugAll(was *Domain) {
 
 // replug announces again what stayed plugged over a restart of libvirtd.
 func (p *plan) replug(was, now *Domain) {
+	p.seen.Cause = CauseRestart
 	for _, m := range match(was.NICs, now.NICs, p.seen.Removed) {
 		if m.was != nil && m.now != nil && m.was.Network == m.now.Network {
 			p.add(OpPlugged, now, *m.now, now)

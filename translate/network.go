@@ -35,6 +35,11 @@ type NetworkSeen struct {
 
 	Generation string
 
+	// Rewritten says that Generation is that of a file which libvirtd writes when
+	// the network starts and also when its definition changes: then a new one
+	// with another definition is an update, not another life.
+	Rewritten bool
+
 	// Live and Inactive are the network's documents, Inactive as
 	// virNetworkGetXMLDesc gives it with VIR_NETWORK_XML_INACTIVE. start carries
 	// the inactive one: the hook runs before the network is set up, when
@@ -110,10 +115,10 @@ func (was *Network) replacedBy(seen NetworkSeen) bool {
 	if was.UUID != "" && seen.UUID != "" && was.UUID != seen.UUID {
 		return true
 	}
-	if was.Generation != "" && seen.Generation != "" {
-		return was.Generation != seen.Generation
+	if was.Generation == "" || seen.Generation == "" || seen.Rewritten && !sameDefinition(was.Live, seen.Live) {
+		return seen.Restarted
 	}
-	return seen.Restarted
+	return was.Generation != seen.Generation
 }
 
 func (seen NetworkSeen) record() *Network {

@@ -92,12 +92,11 @@ func counterparts(nics, others []Interface) []*Interface {
 // The pointers point into the slices given to match.
 type pair struct{ was, now *Interface }
 
-// match finds out which interface of one document is which of the other: first by device
-// alias and MAC, then by MAC and network, then by MAC alone (a device update that moved
-// it). The last two are for documents without aliases; an interface whose alias is
-// another one now has been replaced, since updates keep the alias. Two interfaces may
-// share a MAC: each is used once, in document order. Pairs come in the order of was, then
-// what is only in now.
+// match finds out which interface of one document is which of the other: by MAC and
+// network, then by MAC alone (a device update that moved it). Where both have an alias it
+// must be the same: updates keep it, so another alias is another interface that took the
+// first one's place. Two interfaces may share a MAC: each is used once, in document
+// order. Pairs come in the order of was, then what is only in now.
 //
 // removed are aliases that have no counterpart. An interface of now with such an alias
 // does not count, the document having been read too early, unless was has the alias with
@@ -132,7 +131,7 @@ func match(was, now []Interface, removed []string) []pair {
 			taken[j] = true
 		}
 	}
-	for _, same := range []func(a, b *Interface) bool{sameDevice, samePlace, sameAddress} {
+	for _, same := range []func(a, b *Interface) bool{samePlace, sameAddress} {
 		for i := range was {
 			if pairs[i].now != nil || gone[i] {
 				continue
@@ -150,6 +149,7 @@ func match(was, now []Interface, removed []string) []pair {
 	return pairs
 }
 
+// sameDevice is for aliases that libvirt itself has named.
 func sameDevice(a, b *Interface) bool {
 	return a.Alias != "" && a.Alias == b.Alias && a.MAC == b.MAC
 }

@@ -20,8 +20,8 @@ func xmlTokens(doc string) ([]string, error) {
 		return nil, err
 	}
 	type open struct {
-		name   string
-		first  int // of its tokens
+		name string
+
 		nodes  bool
 		text   bool
 		blanks []int

@@ -15,6 +15,8 @@ import (
 type runOptions struct {
 	connect   []string
 	hookDir   string
+	stateDir  string
+	adopt     string
 	ops       string
 	timeout   time.Duration
 	parallel  int
@@ -44,6 +46,8 @@ A libvirtd that is not there, or goes away, is waited for.`,
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.connect, "connect", "c", nil, "libvirt connection `URI` to watch; may be repeated (default: qemu:///system and lxc:///, whichever the host offers)")
 	f.StringVar(&o.hookDir, "hook-dir", "/etc/libvirt/hooks", "`directory` of the hook scripts")
+	f.StringVar(&o.stateDir, "state-dir", "/run/hookbridge", "`directory` where the announced state is kept until the next boot")
+	f.StringVar(&o.adopt, "adopt", "announce", "what to do with what already runs at the first start: announce, or record without a call")
 	f.StringVar(&o.ops, "ops", "auto", "operations to replay: a comma separated `list`, or auto for those that libvirtd does not run itself")
 	f.DurationVar(&o.timeout, "timeout", 300*time.Second, "end a script that runs longer than this; 0 never")
 	f.IntVar(&o.parallel, "parallel", 0, "how many scripts may run at once (default: the number of cores)")
@@ -67,6 +71,8 @@ func (o runOptions) agent() (*agent.Agent, error) {
 	return agent.New(agent.Config{
 		Connect:  o.connect,
 		HookDir:  o.hookDir,
+		StateDir: o.stateDir,
+		Adopt:    agent.Adopt(o.adopt),
 		Ops:      ops,
 		Timeout:  o.timeout,
 		Parallel: o.parallel,

@@ -28,6 +28,8 @@ type bridge struct {
 	cmd   *testhost.Cmd
 	ended chan struct{} // closed when its stderr is
 
+	killed bool
+
 	mu    sync.Mutex
 	lines []string
 	more  chan struct{} // a token when a line has come
@@ -100,12 +102,18 @@ func (b *bridge) text() string {
 // awaitLine waits for a line that holds the text.
 func (b *bridge) awaitLine(t *testing.T, text string) {
 	t.Helper()
+	b.awaitLines(t, text, 1)
+}
+
+// awaitLines waits for n lines that hold the text.
+func (b *bridge) awaitLines(t *testing.T, text string, n int) {
+	t.Helper()
 	timeout := time.After(testhost.DefaultWait)
-	for !strings.Contains(b.text(), text) {
+	for strings.Count(b.text(), text) < n {
 		select {
 		case <-b.more:
 		case <-b.ended:
-			if !strings.Contains(b.text(), text) {
+			if strings.Count(b.text(), text) < n {
 				t.Fatalf("hookbridge ended without saying %q", text)
 			}
 		case <-timeout:
@@ -118,6 +126,9 @@ func (b *bridge) awaitLine(t *testing.T, text string) {
 // called twice.
 func (b *bridge) stop(t *testing.T) {
 	t.Helper()
+	if b.killed {
+		return
+	}
 	_ = b.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-b.ended:

@@ -32,7 +32,7 @@ func joinScene(t *testing.T, opts ...testhost.Option) *scene {
 	t.Helper()
 	h := testhost.Start(t, opts...)
 	s := &scene{Host: h, t: t, ours: h.InstallRecorder(t, hookDir)}
-	s.b = startBridge(t, h, "--ops", everything)
+	s.again()
 	return s
 }
 

@@ -1,0 +1,265 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// Schema is the version of the layout. A store with a higher number was written
+// by a newer hookbridge and is refused.
+const Schema = 1
+
+const (
+	fileName   = "state.db"
+	holderName = "state.holder"
+)
+
+// Bucket is one of the maps in a store.
+type Bucket string
+
+// The maps of a store.
+const (
+	Networks Bucket = "networks" // announced networks by key
+	Domains  Bucket = "domains"  // announced domains by key
+	Counts   Bucket = "counts"   // plugged interfaces by network key
+	Calls    Bucket = "calls"    // planned calls by their number, see Tx.Plan
+	Adopted  Bucket = "adopted"  // connections whose objects have been adopted
+)
+
+var buckets = []Bucket{Networks, Domains, Counts, Calls, Adopted}
+
+var meta = []byte("meta")
+
+// HeldError says that another process has the store open.
+type HeldError struct {
+	Path string
+	PID  int // 0 if it cannot be told
+}
+
+func (e *HeldError) Error() string {
+	who := "another agent"
+	if e.PID != 0 {
+		who = fmt.Sprintf("the agent with pid %d", e.PID)
+	}
+	return fmt.Sprintf("the state in %s is in use by %s; stop that one, or give this one a --state-dir of its own", e.Path, who)
+}
+
+// NewerError says that the store was written by a newer hookbridge.
+type NewerError struct {
+	Path   string
+	Schema uint64
+}
+
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("the state in %s was written by a newer hookbridge (schema %d, this one knows %d); install that version again, or remove the file to begin anew",
+		e.Path, e.Schema, Schema)
+}
+
+// Store is an open store. Its methods may be called from several goroutines.
+type Store struct {
+	db *bolt.DB
+
+	// Dropped says what was found and not used, in one sentence; empty if
+	// nothing was.
+	Dropped string
+}
+
+// Open opens the store in a directory, which is made if it is not there. boot
+// names the current boot. The error is a *HeldError, a *NewerError, or one of the
+// file system; a store that is damaged is none: it is set aside, Dropped says so,
+// and an empty one takes its place.
+func Open(dir, boot string) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("the state directory: %w", err)
+	}
+	path := filepath.Join(dir, fileName)
+	db, damage, err := open(path, dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{db: db}
+	if damage != nil {
+		if s.db, s.Dropped, err = setAside(path, dir, damage); err != nil {
+			return nil, err
+		}
+	}
+	dropped, err := s.begin(path, boot)
+	if err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	if dropped != "" {
+		s.Dropped = dropped
+	}
+	// Who holds it is for the message of the next one that tries.
+	_ = os.WriteFile(filepath.Join(dir, holderName), fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600)
+	return s, nil
+}
+
+// open opens the database. damage is why it cannot be used although it is there.
+func open(path, dir string) (db *bolt.DB, damage, err error) {
+	damage = guarded(func() error {
+		db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: 200 * time.Millisecond, NoSync: true, FreelistType: bolt.FreelistMapType})
+		return nil
+	})
+	switch {
+	case damage != nil:
+		return nil, damage, nil
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, nil, &HeldError{Path: path, PID: holder(dir)}
+	case errors.Is(err, fs.ErrPermission):
+		return nil, nil, fmt.Errorf("the state: %w", err)
+	case err != nil:
+		return nil, err, nil
+	}
+	if damage := guarded(func() error { return readAll(db) }); damage != nil {
+		return nil, errors.Join(damage, db.Close()), nil
+	}
+	return db, nil, nil
+}
+
+// guarded turns a panic of bbolt, which it has for pages that make no sense, and
+// a fault in its mapping of a file that is too short, into an error. (bbolt's own
+// check runs on a goroutine of its own, where nobody can recover.)
+func guarded(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	return fn()
+}
+
+// readAll goes through every entry.
+func readAll(db *bolt.DB) error {
+	return db.View(func(tx *bolt.Tx) error {
+		return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
+			return b.ForEach(func(_, v []byte) error {
+				_ = crc32.ChecksumIEEE(v) // touches every page of it
+				return nil
+			})
+		})
+	})
+}
+
+func holder(dir string) int {
+	text, err := os.ReadFile(filepath.Join(dir, holderName))
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return pid
+}
+
+// setAside renames a damaged database and opens a new one.
+func setAside(path, dir string, damage error) (*bolt.DB, string, error) {
+	aside := fmt.Sprintf("%s.damaged-%s", path, time.Now().UTC().Format("20060102T150405.000000000"))
+	if err := os.Rename(path, aside); err != nil {
+		return nil, "", fmt.Errorf("the state in %s is damaged (%w) and cannot be set aside: %w", path, damage, err)
+	}
+	db, again, err := open(path, dir)
+	if err = errors.Join(again, err); err != nil {
+		return nil, "", err
+	}
+	return db, fmt.Sprintf("the state was damaged (%v): it is kept as %s, and the agent begins anew", damage, aside), nil
+}
+
+// begin checks what the store says of itself and makes it one of this boot.
+func (s *Store) begin(path, boot string) (dropped string, err error) {
+	err = s.db.Update(func(tx *bolt.Tx) error {
+		about, err := tx.CreateBucketIfNotExists(meta)
+		if err != nil {
+			return err
+		}
+		if v := about.Get([]byte("schema")); len(v) == 8 && binary.BigEndian.Uint64(v) > Schema {
+			return &NewerError{Path: path, Schema: binary.BigEndian.Uint64(v)}
+		}
+		if old := about.Get([]byte("boot")); old != nil && string(old) != boot {
+			dropped = "the state was that of another boot: it is dropped"
+			for _, b := range buckets {
+				if err := tx.DeleteBucket([]byte(b)); err != nil && !errors.Is(err, bolterrors.ErrBucketNotFound) {
+					return err
+				}
+			}
+		}
+		for _, b := range buckets {
+			if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
+				return err
+			}
+		}
+		return errors.Join(about.Put([]byte("schema"), number(Schema)), about.Put([]byte("boot"), []byte(boot)))
+	})
+	return dropped, err
+}
+
+// Close closes the store. Transactions under way finish first.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Update makes changes that are kept all together or, if fn or the writing
+// fails, not at all.
+func (s *Store) Update(fn func(*Tx) error) error {
+	return s.db.Update(func(tx *bolt.Tx) error { return fn(&Tx{tx}) })
+}
+
+// Each calls fn for every entry of a map by rising key. The slices are valid
+// during the call only.
+func (s *Store) Each(b Bucket, fn func(key string, value []byte) error) error {
+	return s.db.View(func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte(b)).ForEach(func(k, v []byte) error { return fn(string(k), v) })
+	})
+}
+
+// Tx is a change under way.
+type Tx struct{ tx *bolt.Tx }
+
+// Put sets an entry.
+func (t *Tx) Put(b Bucket, key string, value []byte) error {
+	return t.tx.Bucket([]byte(b)).Put([]byte(key), value)
+}
+
+// Delete removes an entry; one that is not there is no error.
+func (t *Tx) Delete(b Bucket, key string) error {
+	return t.tx.Bucket([]byte(b)).Delete([]byte(key))
+}
+
+// NextCall returns the number that the next planned call will get.
+func (t *Tx) NextCall() uint64 { return t.tx.Bucket([]byte(Calls)).Sequence() + 1 }
+
+// Plan adds a planned call and returns its number. Numbers rise, and sort as
+// they rise.
+func (t *Tx) Plan(value []byte) (CallID, error) {
+	b := t.tx.Bucket([]byte(Calls))
+	n, err := b.NextSequence()
+	if err != nil {
+		return "", err
+	}
+	id := CallID(number(n))
+	return id, b.Put([]byte(id), value)
+}
+
+// CallID is the number of a planned call, a key of Calls.
+type CallID string
+
+func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// Boot returns the name of the current boot, which the kernel makes anew each
+// time.
+func Boot() (string, error) {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", fmt.Errorf("the kernel does not tell which boot this is: %w", err)
+	}
+	return strings.TrimSpace(string(id)), nil
+}

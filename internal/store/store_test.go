@@ -1,0 +1,165 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func openStore(t *testing.T, dir, boot string) *Store {
+	t.Helper()
+	s, err := Open(dir, boot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func fill(t *testing.T, s *Store) {
+	t.Helper()
+	err := s.Update(func(tx *Tx) error {
+		for i := range 3 {
+			if _, err := tx.Plan(fmt.Append(nil, "call ", i)); err != nil {
+				return err
+			}
+		}
+		return errors.Join(tx.Put(Networks, "n", []byte("net")), tx.Put(Domains, "d", []byte("dom")))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func contents(t *testing.T, s *Store) map[string]string {
+	t.Helper()
+	got := map[string]string{}
+	for _, b := range buckets {
+		if err := s.Each(b, func(k string, v []byte) error {
+			got[fmt.Sprintf("%s/%x", b, k)] = string(v)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return got
+}
+
+var full = map[string]string{
+	"calls/0000000000000001": "call 0", "calls/0000000000000002": "call 1", "calls/0000000000000003": "call 2",
+	"domains/64": "dom", "networks/6e": "net",
+}
+
+func TestKeptOverARestart(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "not", "there", "yet")
+	s := openStore(t, dir, "boot")
+	fill(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, dir, "boot")
+	if diff := cmp.Diff(full, contents(t, s)); diff != "" || s.Dropped != "" {
+		t.Errorf("%s\n(-want +got):\n%s", s.Dropped, diff)
+	}
+}
+
+func TestAChangeIsWholeOrNot(t *testing.T) {
+	s := openStore(t, t.TempDir(), "boot")
+	fill(t, s)
+	sad := errors.New("sad")
+	err := s.Update(func(tx *Tx) error {
+		return errors.Join(tx.Delete(Networks, "n"), tx.Put(Domains, "e", nil), sad)
+	})
+	if !errors.Is(err, sad) {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(full, contents(t, s)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestOtherBootIsDropped(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, "yesterday")
+	fill(t, s)
+	_ = s.Close()
+	s = openStore(t, dir, "today")
+	if got := contents(t, s); len(got) > 0 || !strings.Contains(s.Dropped, "another boot") {
+		t.Errorf("%q: %v", s.Dropped, got)
+	}
+}
+
+func TestDamagedIsSetAside(t *testing.T) {
+	for name, damage := range map[string]func([]byte) []byte{
+		"truncated": func(b []byte) []byte { return b[:len(b)/3] },
+		"empty meta": func(b []byte) []byte {
+			clear(b[:8192])
+			return b
+		},
+		"text": func([]byte) []byte { return []byte(strings.Repeat("this is no database\n", 2000)) },
+		"pages": func(b []byte) []byte {
+			for i := 8192; i < len(b); i += 7 {
+				b[i] ^= 0xff
+			}
+			return b
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := openStore(t, dir, "boot")
+			fill(t, s)
+			_ = s.Close()
+			path := filepath.Join(dir, fileName)
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, damage(b), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s = openStore(t, dir, "boot")
+			if !strings.Contains(s.Dropped, "damaged") || len(contents(t, s)) > 0 {
+				t.Errorf("%q", s.Dropped)
+			}
+			aside, _ := filepath.Glob(path + ".damaged-*")
+			if len(aside) != 1 || !strings.Contains(s.Dropped, aside[0]) {
+				t.Errorf("kept as %q, said %q", aside, s.Dropped)
+			}
+			fill(t, s)
+		})
+	}
+}
+
+func TestNewerIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, "boot")
+	if err := s.Update(func(tx *Tx) error { return tx.tx.Bucket(meta).Put([]byte("schema"), number(Schema+1)) }); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
+	var newer *NewerError
+	if _, err := Open(dir, "boot"); !errors.As(err, &newer) || newer.Schema != Schema+1 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestSecondIsToldWhoHoldsIt(t *testing.T) {
+	dir := t.TempDir()
+	openStore(t, dir, "boot")
+	var held *HeldError
+	if _, err := Open(dir, "boot"); !errors.As(err, &held) || held.PID != os.Getpid() {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestBoot(t *testing.T) {
+	boot, err := Boot()
+	if err != nil || len(boot) != 36 {
+		t.Errorf("%q, %v", boot, err)
+	}
+}

@@ -19,7 +19,7 @@ export GOFLAGS :=
 # libvirt's own XML documents, for the tests of package translate.
 CORPORA := $(if $(wildcard ../shared/corpora),$(abspath ../shared/corpora),$(CURDIR)/build/libvirt-source/tests)
 
-.PHONY: build demo test unit agent-test e2e lint bench-go setup-build setup-test corpora fuzz clean
+.PHONY: build demo test unit agent-test e2e e2e-features lint bench-go setup-build setup-test corpora fuzz clean
 
 ## build: the binary, with what is needed to build it
 build: setup-build
@@ -30,7 +30,7 @@ demo: build
 	$(BIN) demo
 
 ## test: everything, including a private libvirtd with QEMU and LXC guests
-test: setup-test lint unit agent-test e2e
+test: setup-test lint unit agent-test e2e e2e-features
 
 ## unit: the parts that know nothing of libvirt, and a few seconds of fuzzing
 unit: setup-build corpora
@@ -45,6 +45,14 @@ agent-test: setup-build
 ## e2e: against a private, real libvirtd; needs root
 e2e: build
 	HOOKBRIDGE_BINARY='$(CURDIR)/$(BIN)' $(GO) test -tags $(TAGS),e2e -count=1 -timeout 20m -parallel 4 -v $(TESTARGS) ./internal/... | tee build/e2e.log | grep -E '^( *---|ok|FAIL|PASS|panic)|: (compared|let pass)|^ +[a-z_]+_test.go' 
+
+## e2e-features: the same suite where libvirt tells less and less
+LIFECYCLE_ONLY := network-events,device-added,device-removed,domain-events-detail,list-all,close-callback
+e2e-features: build
+	for without in network-events device-added,device-removed $(LIFECYCLE_ONLY) $(LIFECYCLE_ONLY),kicks; do \
+	  echo "== without $$without"; \
+	  HOOKBRIDGE_E2E_WITHOUT=$$without HOOKBRIDGE_BINARY='$(CURDIR)/$(BIN)' $(GO) test -tags $(TAGS),e2e -count=1 -timeout 20m -parallel 4 -v $(TESTARGS) ./internal/e2e | \
+	  tee build/e2e-features.log | grep -E '^( *--- (FAIL|SKIP)|ok|FAIL|panic)|left out|^ +[a-z_]+_test.go:.*(want|got|waiting)' ; done
 
 ## lint: gofmt, go vet, staticcheck and the rule of layers
 lint: setup-build

@@ -158,6 +158,10 @@ func (a *Agent) watchers(ledger *ledger, replay *replay) []*watcher {
 			ledger:   ledger,
 			replay:   replay,
 			optional: optional,
+			without:  a.cfg.Without,
+
+			reconcileInterval: a.cfg.ReconcileInterval,
+
 			host:     host,
 			takeOver: make(chan struct{}, 1),
 			log:      a.cfg.Log.WithField("connection", uri),

@@ -38,6 +38,7 @@ func (c *caller) call(ctx context.Context, t task, planned time.Time) {
 		}
 	}
 	c.keeper.done(t, c.count.interfaces(t.call))
+	c.log.WithFields(callFields("", t.call)).Debug("done with")
 }
 
 func (c *caller) make(ctx context.Context, call translate.Call, retry bool, connections int, planned time.Time) {

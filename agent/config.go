@@ -32,6 +32,15 @@ type Config struct {
 	// agent first comes to a host in a boot. Default AdoptAnnounce.
 	Adopt Adopt
 
+	// Without are features of libvirt's to do without, as if this libvirt did not
+	// have them.
+	Without []Feature
+
+	// ReconcileInterval is how often everything is compared with what was
+	// announced. 0: every 30 s where libvirt lacks events, else only after a
+	// connect and after an overflow. Negative: never on its own.
+	ReconcileInterval time.Duration
+
 	// Payload is the form of the document on the script's stdin.
 	// Default translate.Payload123.
 	Payload translate.Payload

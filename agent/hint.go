@@ -38,6 +38,8 @@ type hintKind int
 const (
 	networkHint hintKind = iota
 	domainHint
+	newBridgeHint // name is that of a link of the kernel's
+	goneLinkHint  // likewise
 )
 
 // cause is the reason for calls that follow from the hint.
@@ -49,11 +51,8 @@ func (h hint) cause() translate.Cause {
 }
 
 func (h hint) String() string {
-	kind := "network"
-	if h.kind == domainHint {
-		kind = "domain"
-	}
-	return fmt.Sprintf("%s %s", kind, h.name)
+	kinds := map[hintKind]string{networkHint: "network", domainHint: "domain", newBridgeHint: "bridge", goneLinkHint: "link"}
+	return fmt.Sprintf("%s %s", kinds[h.kind], h.name)
 }
 
 // hintQueueLimit bounds what a connection may have waiting. A storm of 2,000

@@ -24,6 +24,7 @@ var (
 // kicks watches the status directories for one session.
 type kicks struct {
 	notify *fsnotify.Watcher
+	links  func() // ends those of the kernel
 	ended  chan struct{}
 	kinds  map[string]hintKind // by directory
 }
@@ -44,6 +45,9 @@ func startKicks(uri string, queue *hintQueue, overflowed func()) (*kicks, error)
 		err = errors.Join(err, k.add(filepath.Join(dir, driverOf(uri)), domainHint))
 	}
 	if err != nil || len(k.kinds) == 0 {
+		return nil, errors.Join(err, notify.Close())
+	}
+	if k.links, err = startLinks(queue, overflowed); err != nil {
 		return nil, errors.Join(err, notify.Close())
 	}
 	go k.forward(queue, overflowed)
@@ -94,6 +98,7 @@ func (k *kicks) forward(queue *hintQueue, overflowed func()) {
 }
 
 func (k *kicks) stop() {
+	k.links()
 	_ = k.notify.Close()
 	<-k.ended
 }

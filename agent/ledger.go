@@ -123,6 +123,40 @@ func (l *ledger) domainNamed(conn, name string) string {
 	return l.uuids[key(conn, name)]
 }
 
+// networkOver returns the announced network whose bridge has this name, "" if
+// there is none.
+func (l *ledger) networkOver(conn, bridge string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, n := range l.networks {
+		if n.Conn != conn {
+			continue
+		}
+		if head, err := translate.ParseNetwork(n.Live); err == nil && head.Bridge == bridge {
+			return n.Name
+		}
+	}
+	return ""
+}
+
+// domainWithTarget returns the UUID of the announced domain that has an interface
+// with this device on the host, "" if there is none.
+func (l *ledger) domainWithTarget(conn, dev string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, d := range l.domains {
+		if d.Conn != conn {
+			continue
+		}
+		for i := range d.NICs {
+			if d.NICs[i].Target == dev {
+				return d.UUID
+			}
+		}
+	}
+	return ""
+}
+
 // announcedNetworks returns the names of a connection's networks that the script
 // believes to be up, announcedDomains the UUIDs of its domains.
 func (l *ledger) announcedNetworks(conn string) (names []string) {

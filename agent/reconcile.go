@@ -20,7 +20,7 @@ func (w *watcher) reconcile(conn *libvirt.Connect) error {
 			return err
 		}
 	}
-	uuids, err := activeDomains(conn)
+	uuids, err := activeDomains(conn, w.has)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (w *watcher) reconcile(conn *libvirt.Connect) error {
 }
 
 func (w *watcher) reconcileNetworks(conn *libvirt.Connect) error {
-	names, err := activeNetworks(conn)
+	names, err := activeNetworks(conn, w.has)
 	if hasCode(err, libvirt.ERR_NO_SUPPORT) {
 		return nil // a driver without networks, such as esx
 	}
@@ -62,8 +62,12 @@ func union(announced, listed []string) []string {
 }
 
 // activeNetworks returns the names of the active networks.
-func activeNetworks(conn *libvirt.Connect) ([]string, error) {
+func activeNetworks(conn *libvirt.Connect, has *features) ([]string, error) {
+	if !has.allowed(ListAll) {
+		return conn.ListNetworks()
+	}
 	networks, err := conn.ListAllNetworks(libvirt.CONNECT_LIST_NETWORKS_ACTIVE)
+	has.found(ListAll, err == nil)
 	if err != nil {
 		return conn.ListNetworks() // libvirt before 0.10.2
 	}
@@ -81,7 +85,10 @@ func activeNetworks(conn *libvirt.Connect) ([]string, error) {
 
 // activeDomains returns the UUIDs of the running domains in the order in which
 // they were started: by rising id.
-func activeDomains(conn *libvirt.Connect) ([]string, error) {
+func activeDomains(conn *libvirt.Connect, has *features) ([]string, error) {
+	if !has.allowed(ListAll) {
+		return activeDomainsByID(conn)
+	}
 	domains, err := conn.ListAllDomains(libvirt.CONNECT_LIST_DOMAINS_ACTIVE)
 	if err != nil {
 		return activeDomainsByID(conn) // libvirt before 0.9.13

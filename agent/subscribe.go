@@ -9,7 +9,7 @@ import (
 
 // subscription is one registration, to be taken back.
 type subscription struct {
-	feature    string
+	name       string
 	deregister func() error
 }
 
@@ -17,7 +17,7 @@ type subscription struct {
 // daemon or the client library does not know (codes 1, 3 and 8, "unknown
 // procedure") is a feature that is absent, and the connection stays useful.
 // Only domain lifecycle events, in libvirt since 0.8.0, are indispensable.
-func subscribe(conn *libvirt.Connect, queue *hintQueue, log *logrus.Entry) ([]subscription, error) {
+func subscribe(conn *libvirt.Connect, queue *hintQueue, has *features, log *logrus.Entry) ([]subscription, error) {
 	guard := func(feature string) {
 		if r := recover(); r != nil {
 			log.Errorf("%s callback: %v (a bug in hookbridge: please report it)", feature, r)
@@ -35,13 +35,20 @@ func subscribe(conn *libvirt.Connect, queue *hintQueue, log *logrus.Entry) ([]su
 	}
 
 	var subs []subscription
-	add := func(feature string, id int, err error, deregister func(int) error) error {
+	add := func(name string, id int, err error, deregister func(int) error) error {
 		if err != nil {
-			log.WithError(err).Debugf("this libvirt has no %s events", feature)
+			log.WithError(err).Debugf("this libvirt has no %s", name)
 			return err
 		}
-		subs = append(subs, subscription{feature, func() error { return deregister(id) }})
+		subs = append(subs, subscription{name, func() error { return deregister(id) }})
 		return nil
+	}
+	// try registers for a feature's events unless it is switched off.
+	try := func(feature Feature, register func() (int, error), deregister func(int) error) {
+		if has.allowed(feature) {
+			id, err := register()
+			has.found(feature, add(string(feature), id, err, deregister) == nil)
+		}
 	}
 
 	id, err := conn.DomainEventLifecycleRegister(nil, func(_ *libvirt.Connect, d *libvirt.Domain, e *libvirt.DomainEventLifecycle) {
@@ -50,30 +57,32 @@ func subscribe(conn *libvirt.Connect, queue *hintQueue, log *logrus.Entry) ([]su
 			h.stopped = e.Event == libvirt.DOMAIN_EVENT_STOPPED
 		})
 	})
-	if err := add("domain-lifecycle", id, err, conn.DomainEventDeregister); err != nil {
+	if err := add("domain lifecycle events", id, err, conn.DomainEventDeregister); err != nil {
 		return nil, fmt.Errorf("no domain lifecycle events, which libvirt has had since 0.8.0: %w", err)
 	}
-	id, err = conn.DomainEventDeviceAddedRegister(nil, func(_ *libvirt.Connect, d *libvirt.Domain, _ *libvirt.DomainEventDeviceAdded) {
-		putDomain("device-added", d, func(*hint) {})
-	})
-	_ = add("device-added", id, err, conn.DomainEventDeregister)
-
-	id, err = conn.DomainEventDeviceRemovedRegister(nil, func(_ *libvirt.Connect, d *libvirt.Domain, e *libvirt.DomainEventDeviceRemoved) {
-		putDomain("device-removed", d, func(h *hint) { h.removed = e.DevAlias })
-	})
-	_ = add("device-removed", id, err, conn.DomainEventDeregister)
-
-	id, err = conn.NetworkEventLifecycleRegister(nil, func(_ *libvirt.Connect, n *libvirt.Network, e *libvirt.NetworkEventLifecycle) {
-		defer guard("network-events")
-		h, err := networkHintOf(n)
-		if err != nil {
-			log.WithError(err).Warn("an event for a network that cannot be named is ignored")
-			return
-		}
-		h.started = e.Event == libvirt.NETWORK_EVENT_STARTED
-		h.stopped = e.Event == libvirt.NETWORK_EVENT_STOPPED
-		queue.put(h)
-	})
-	_ = add("network-events", id, err, conn.NetworkEventDeregister)
+	has.found(DomainEventsDetail, has.allowed(DomainEventsDetail))
+	try(DeviceAdded, func() (int, error) {
+		return conn.DomainEventDeviceAddedRegister(nil, func(_ *libvirt.Connect, d *libvirt.Domain, _ *libvirt.DomainEventDeviceAdded) {
+			putDomain(string(DeviceAdded), d, func(*hint) {})
+		})
+	}, conn.DomainEventDeregister)
+	try(DeviceRemoved, func() (int, error) {
+		return conn.DomainEventDeviceRemovedRegister(nil, func(_ *libvirt.Connect, d *libvirt.Domain, e *libvirt.DomainEventDeviceRemoved) {
+			putDomain(string(DeviceRemoved), d, func(h *hint) { h.removed = e.DevAlias })
+		})
+	}, conn.DomainEventDeregister)
+	try(NetworkEvents, func() (int, error) {
+		return conn.NetworkEventLifecycleRegister(nil, func(_ *libvirt.Connect, n *libvirt.Network, e *libvirt.NetworkEventLifecycle) {
+			defer guard(string(NetworkEvents))
+			h, err := networkHintOf(n)
+			if err != nil {
+				log.WithError(err).Warn("an event for a network that cannot be named is ignored")
+				return
+			}
+			h.started = e.Event == libvirt.NETWORK_EVENT_STARTED
+			h.stopped = e.Event == libvirt.NETWORK_EVENT_STOPPED
+			queue.put(h)
+		})
+	}, conn.NetworkEventDeregister)
 	return subs, nil
 }

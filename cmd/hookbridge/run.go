@@ -17,6 +17,8 @@ type runOptions struct {
 	hookDir   string
 	stateDir  string
 	adopt     string
+	without   string
+	reconcile time.Duration
 	ops       string
 	timeout   time.Duration
 	parallel  int
@@ -48,6 +50,8 @@ A libvirtd that is not there, or goes away, is waited for.`,
 	f.StringVar(&o.hookDir, "hook-dir", "/etc/libvirt/hooks", "`directory` of the hook scripts")
 	f.StringVar(&o.stateDir, "state-dir", "/run/hookbridge", "`directory` where the announced state is kept until the next boot")
 	f.StringVar(&o.adopt, "adopt", "announce", "what to do with what already runs at the first start: announce, or record without a call")
+	f.StringVar(&o.without, "without", "", "behave as if libvirt lacked these features: a comma separated `list`")
+	f.DurationVar(&o.reconcile, "reconcile-interval", 0, "how often to compare everything; 0: every 30s where libvirt lacks events, negative: never")
 	f.StringVar(&o.ops, "ops", "auto", "operations to replay: a comma separated `list`, or auto for those that libvirtd does not run itself")
 	f.DurationVar(&o.timeout, "timeout", 300*time.Second, "end a script that runs longer than this; 0 never")
 	f.IntVar(&o.parallel, "parallel", 0, "how many scripts may run at once (default: the number of cores)")
@@ -64,6 +68,10 @@ func (o runOptions) agent() (*agent.Agent, error) {
 			return nil, fmt.Errorf("--ops: %w", err)
 		}
 	}
+	without, err := agent.ParseFeatures(o.without)
+	if err != nil {
+		return nil, fmt.Errorf("--without: %w", err)
+	}
 	log, err := newLogger(o.logLevel, o.logFormat)
 	if err != nil {
 		return nil, err
@@ -73,6 +81,10 @@ func (o runOptions) agent() (*agent.Agent, error) {
 		HookDir:  o.hookDir,
 		StateDir: o.stateDir,
 		Adopt:    agent.Adopt(o.adopt),
+		Without:  without,
+
+		ReconcileInterval: o.reconcile,
+
 		Ops:      ops,
 		Timeout:  o.timeout,
 		Parallel: o.parallel,

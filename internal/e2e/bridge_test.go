@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -61,7 +62,7 @@ func startBridge(t *testing.T, h *testhost.Host, args ...string) *bridge {
 func launchBridge(t *testing.T, h *testhost.Host, args ...string) *bridge {
 	t.Helper()
 	b := &bridge{ended: make(chan struct{}), more: make(chan struct{}, 1)}
-	args = append([]string{"run", "--log-level", "debug", "--log-format", "text", "--hook-dir", hookDir}, args...)
+	args = slices.Concat([]string{"run", "--log-level", "debug", "--log-format", "text", "--hook-dir", hookDir}, lackArgs(), args)
 	b.cmd = h.Command(context.Background(), binary(t), args...)
 	stderr, err := b.cmd.StderrPipe()
 	if err != nil {

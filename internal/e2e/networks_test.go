@@ -62,6 +62,7 @@ func TestDefiningAndUndefiningCallNothing(t *testing.T) {
 }
 
 func TestNetworkRestart(t *testing.T) {
+	needs(t, "kicks", "the network is down for milliseconds only, less than a comparison sees")
 	s := newScene(t)
 	s.DefineAndStart(t, testhost.NAT("front", 81))
 	for range 3 {
@@ -117,7 +118,7 @@ func TestAutostartAtReload(t *testing.T) {
 	s.settle()
 	s.virsh(cmdline("net-destroy", "auto"))
 	s.end()
-	if causes := s.causes("started"); len(causes) != 1 || causes[0] != "kick" {
+	if causes := s.causes("started"); lacking() == nil && (len(causes) != 1 || causes[0] != "kick") {
 		t.Errorf("started because of %q, want a kick", causes)
 	}
 }
@@ -152,7 +153,7 @@ func TestDaemonRestartWithRunningGuests(t *testing.T) {
 			s.settle()
 			s.virsh(cmdline("destroy", "g"), cmdline("destroy", "h"), cmdline("net-destroy", "front"), cmdline("net-destroy", "back"))
 			s.end()
-			if diff := cmp.Diff([]string{"event", "event", "restart", "restart"}, s.causes("plugged")); diff != "" {
+			if diff := cmp.Diff([]string{"event", "event", "restart", "restart"}, s.causes("plugged")); lacking() == nil && diff != "" {
 				t.Errorf("causes of plugged (-want +got):\n%s", diff)
 			}
 		})

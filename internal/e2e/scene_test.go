@@ -17,6 +17,8 @@ type scene struct {
 	ours  *testhost.Log
 	b     *bridge
 	allow []allowance
+
+	before int // calls made before this hookbridge was started
 }
 
 const everything = "start,started,stopped,updated,plugged,unplugged"

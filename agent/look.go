@@ -1,0 +1,182 @@
+package agent
+
+import (
+	"slices"
+	"time"
+
+	"libvirt.org/go/libvirt"
+
+	"hookbridge/translate"
+)
+
+// lookAtNetwork reads a network and enters it into the ledger.
+func (w *watcher) lookAtNetwork(conn *libvirt.Connect, name string, cause translate.Cause, h hint) error {
+	w.host.reading.Lock()
+	defer w.host.reading.Unlock()
+	seen, err := readNetwork(conn, w.host.conn, name)
+	if err != nil {
+		return err
+	}
+	seen.Cause = cause
+	if seen.Active && localDaemon(w.uri) {
+		seen.Generation, seen.Rewritten = generation(seen)
+	}
+	was := w.ledger.network(w.host.conn, name)
+	if h.kick && was != nil && !seen.Active && w.has.has(NetworkEvents) {
+		return nil // its STOPPED event is on the way, and knows of each stop
+	}
+	listed := time.Time{}
+	if cause == translate.CauseReconcile {
+		listed = time.Now()
+	}
+	// An event that is older than what a listing saw says nothing new.
+	fresh := was == nil || h.arrived.After(was.listed)
+	seen.Restarted = h.stopped && fresh
+	if h.started && was == nil && !seen.Active && w.trueStarted {
+		if err := missedNetworkRun(conn, &seen); err != nil {
+			return err
+		}
+	}
+	w.ledger.sawNetwork(seen, listed)
+	return nil
+}
+
+// lookAtDomain reads a domain, its networks first if they have not been
+// announced, and enters it into the ledger.
+func (w *watcher) lookAtDomain(conn *libvirt.Connect, uuid string, cause translate.Cause, h hint) error {
+	began := time.Now()
+	seen, err := readDomain(conn, w.uri, uuid, w.hidesNetworks)
+	if err != nil {
+		return err
+	}
+	was := w.ledger.domain(w.uri, uuid)
+	seen.Cause, seen.NetworkConn, seen.Daemon = cause, w.host.conn, w.daemon
+	if seen.Name == "" {
+		seen.Name = h.name
+	}
+	if !w.believe(was, &seen, h) {
+		return nil
+	}
+	docs, err := w.networkDocs(conn, was, seen)
+	if err != nil {
+		return err
+	}
+	if err := w.ledger.sawDomain(seen, docs, began); err != nil {
+		w.log.WithError(err).WithField("domain", seen.Name).Warn("the domain's document cannot be read to its end")
+	}
+	return nil
+}
+
+// believe puts together what was read and what the hint claims. It reports
+// whether there is anything to enter into the ledger.
+func (w *watcher) believe(was *announcedDomain, seen *translate.DomainSeen, h hint) bool {
+	// A document that was read after the event had come says itself what is
+	// there; by then the alias may be another interface's.
+	if h.removed != "" && (was == nil || h.arrived.After(was.looked)) {
+		seen.Removed = []string{h.removed}
+	}
+	otherRun := was != nil && (!seen.Running || seen.ID != was.ID)
+	switch {
+	case h.started && h.id >= 0 && was == nil && seen.ID != h.id:
+		w.missedRun(h, seen)
+	case h.stopped && otherRun:
+		// If the guest runs again already: that run has its own STARTED event,
+		// which is still to come, and there may have been others in between.
+		seen.Running = false
+	case h.kick && otherRun:
+		// Events tell of this, one for each run; only a container that reboots
+		// itself has none (virLXCProcessReboot).
+		return seen.Running && driverOf(w.uri) == "lxc"
+	}
+	return true
+}
+
+// missedRun fills in a guest that an event said was started and that has
+// stopped, or runs again, by the time it is looked at: its calls are due, and
+// its STOPPED event will bring the others. The document of another run, or the
+// inactive one, is the nearest there is.
+func (w *watcher) missedRun(h hint, seen *translate.DomainSeen) {
+	if seen.Live == "" {
+		w.log.WithField("domain", h.name).Warn("started and gone before its document could be read: its interfaces are unknown")
+		return
+	}
+	seen.Inexact = "the guest had stopped before its live document could be read; this is the inactive one"
+	if seen.Running {
+		seen.Inexact = "the guest was restarted before its live document could be read; this is its next run's"
+	}
+	seen.Running, seen.ID = true, h.id
+}
+
+// missedNetworkRun is missedRun for a network.
+func missedNetworkRun(conn *libvirt.Connect, seen *translate.NetworkSeen) error {
+	text, err := readNetworkDoc(conn, seen.Name)
+	switch {
+	case err == nil:
+		seen.Inexact = "the network had stopped before its live document could be read; this is the inactive one"
+	case hasCode(err, libvirt.ERR_NO_NETWORK):
+		if text, err = translate.AuthorNetwork(seen.Name, seen.UUID); err != nil {
+			return err
+		}
+		seen.Inexact = "the network was gone before its document could be read; this one was written by hookbridge"
+	default:
+		return err
+	}
+	seen.Active, seen.Live, seen.Inactive = true, text, text
+	return nil
+}
+
+// networkDocs reads the documents of all networks that a look at a domain may
+// need. A network that has not been announced yet is looked at first: libvirt
+// sends network and domain events through different queues, and plugged must
+// not come before started.
+func (w *watcher) networkDocs(conn *libvirt.Connect, was *announcedDomain, seen translate.DomainSeen) (translate.NetworkDocs, error) {
+	type doc struct{ text, inexact string }
+	docs := map[string]doc{}
+	names := networksOf(was, seen)
+	for _, name := range names {
+		if seen.Running && w.ledger.network(w.host.conn, name) == nil {
+			if err := w.lookAtNetwork(conn, name, translate.CauseReconcile, hint{}); err != nil {
+				return nil, err
+			}
+		}
+		text, err := readNetworkDoc(conn, name)
+		switch {
+		case err == nil:
+			docs[name] = doc{text: text}
+		case hasCode(err, libvirt.ERR_NO_NETWORK):
+			authored, err := translate.AuthorNetwork(name, "")
+			if err != nil {
+				return nil, err
+			}
+			docs[name] = doc{authored, "the network is gone; its document was written by hookbridge"}
+			if n := w.ledger.network(w.host.conn, name); n != nil {
+				docs[name] = doc{n.Live, "the network is gone; this is its last live document"}
+			}
+		default:
+			return nil, err
+		}
+	}
+	return func(name string) (string, string) { return docs[name].text, docs[name].inexact }, nil
+}
+
+// networksOf names the networks of a domain's interfaces, announced and seen.
+func networksOf(was *announcedDomain, seen translate.DomainSeen) []string {
+	var names []string
+	add := func(nics []translate.Interface) {
+		for _, nic := range nics {
+			if nic.Network != "" && !slices.Contains(names, nic.Network) {
+				names = append(names, nic.Network)
+			}
+		}
+	}
+	if was != nil {
+		add(was.NICs)
+	}
+	if seen.Running {
+		for _, doc := range []string{seen.Live, seen.Inactive} {
+			nics, _ := translate.Interfaces(doc) // Look reports the error
+			add(nics)
+		}
+	}
+	return names
+}

@@ -32,7 +32,7 @@ func (w *watcher) session(ctx context.Context) (established bool, err error) {
 	// connection is noticed by the next call that fails.
 	_ = conn.SetKeepAlive(keepaliveInterval, keepaliveCount)
 
-	queue := newHintQueue()
+	queue := newHintQueue(w.spill())
 	subs, err := subscribe(conn, queue, w.has, w.log)
 	if err != nil {
 		return false, err
@@ -65,6 +65,18 @@ func (w *watcher) session(ctx context.Context) (established bool, err error) {
 		w.onReady(w.uri)
 	}
 	return true, w.follow(ctx, conn, queue, closed)
+}
+
+// spill returns where this connection's hints wait when there are too many.
+func (w *watcher) spill() spill {
+	if w.ledger.keeper.store == nil {
+		return nil
+	}
+	s := storeSpill{w.ledger.keeper, w.uri}
+	if err := s.forget(); err != nil {
+		w.log.WithError(err).Error("events of an earlier session cannot be forgotten")
+	}
+	return s
 }
 
 // connected finds out what kind of libvirtd this is and says so.
@@ -158,7 +170,7 @@ func (w *watcher) follow(ctx context.Context, conn *libvirt.Connect, queue *hint
 
 // handleAll handles what waits in the queue.
 func (w *watcher) handleAll(ctx context.Context, conn *libvirt.Connect, queue *hintQueue) error {
-	hints, overflow := queue.take()
+	hints, overflow, dropped := queue.take()
 	for _, h := range hints {
 		if ctx.Err() != nil {
 			return nil
@@ -168,7 +180,7 @@ func (w *watcher) handleAll(ctx context.Context, conn *libvirt.Connect, queue *h
 		}
 	}
 	if overflow {
-		w.log.Warn("more events than could be kept: comparing everything instead")
+		w.log.WithField("dropped", dropped).Warn("more events than could be kept: comparing everything instead")
 		return w.reconcile(conn)
 	}
 	return nil

@@ -28,7 +28,9 @@ func TestContainerLife(t *testing.T) {
 func TestContainerHotPlug(t *testing.T) {
 	s := newScene(t, testhost.WithLXC())
 	s.DefineAndStart(t, testhost.NAT("front", 81))
-	s.CreateContainer(t, testhost.Container{Name: "c", NICs: nics("front")})
+	c := testhost.Container{Name: "c", NICs: nics("front"), Root: s.MakeRoot(t)}
+	s.CreateContainer(t, c)
+	s.AwaitContainer(t, c, 1)
 	s.settle()
 	extra := testhost.NIC{Network: "front", MAC: testhost.MAC(7)}
 	s.AttachToContainer(t, "c", extra)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -36,9 +37,10 @@ const (
 	Counts   Bucket = "counts"   // plugged interfaces by network key
 	Calls    Bucket = "calls"    // planned calls by their number, see Tx.Plan
 	Adopted  Bucket = "adopted"  // connections whose objects have been adopted
+	Hints    Bucket = "hints"    // events that wait to be looked at, see Tx.Push
 )
 
-var buckets = []Bucket{Networks, Domains, Counts, Calls, Adopted}
+var buckets = []Bucket{Networks, Domains, Counts, Calls, Adopted, Hints}
 
 var meta = []byte("meta")
 
@@ -247,6 +249,32 @@ func (t *Tx) Plan(value []byte) (CallID, error) {
 	}
 	id := CallID(number(n))
 	return id, b.Put([]byte(id), value)
+}
+
+// Push puts a value at the end of a connection's queue in Hints.
+func (t *Tx) Push(conn string, value []byte) error {
+	b := t.tx.Bucket([]byte(Hints))
+	n, err := b.NextSequence()
+	if err != nil {
+		return err
+	}
+	return b.Put(append([]byte(conn+"\n"), number(n)...), value)
+}
+
+// Pull takes up to n values from the front of a connection's queue in Hints.
+func (t *Tx) Pull(conn string, n int, fn func(value []byte) error) error {
+	prefix := []byte(conn + "\n")
+	c := t.tx.Bucket([]byte(Hints)).Cursor()
+	for k, v := c.Seek(prefix); n > 0 && bytes.HasPrefix(k, prefix); n-- {
+		if err := fn(v); err != nil {
+			return err
+		}
+		if err := c.Delete(); err != nil {
+			return err
+		}
+		k, v = c.Seek(prefix)
+	}
+	return nil
 }
 
 // CallID is the number of a planned call, a key of Calls.

@@ -163,3 +163,27 @@ func TestBoot(t *testing.T) {
 		t.Errorf("%q, %v", boot, err)
 	}
 }
+
+func TestQueueOfHints(t *testing.T) {
+	s := openStore(t, t.TempDir(), "boot")
+	for i := range 5 {
+		if err := s.Update(func(tx *Tx) error {
+			return errors.Join(tx.Push("a", fmt.Append(nil, "a", i)), tx.Push("b", fmt.Append(nil, "b", i)))
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pull := func(conn string, n int) (got []string) {
+		if err := s.Update(func(tx *Tx) error {
+			return tx.Pull(conn, n, func(v []byte) error { got = append(got, string(v)); return nil })
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	got := [][]string{pull("a", 2), pull("b", 9), pull("a", 9), pull("a", 1), pull("c", 1)}
+	want := [][]string{{"a0", "a1"}, {"b0", "b1", "b2", "b3", "b4"}, {"a2", "a3", "a4"}, nil, nil}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

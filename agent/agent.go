@@ -11,6 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"hookbridge/exec"
+	"hookbridge/internal/history"
 	"hookbridge/internal/store"
 	"hookbridge/translate"
 )
@@ -44,6 +45,13 @@ func New(cfg Config) (*Agent, error) {
 	case AdoptAnnounce, AdoptRecord:
 	default:
 		return nil, fmt.Errorf("what is there already can be met with %q or %q, not with %q", AdoptAnnounce, AdoptRecord, cfg.Adopt)
+	}
+	switch cfg.OnFailure {
+	case "":
+		cfg.OnFailure = OnFailureUndo
+	case OnFailureUndo, OnFailureLog:
+	default:
+		return nil, fmt.Errorf("a script that fails can lead to %q or %q, not to %q", OnFailureUndo, OnFailureLog, cfg.OnFailure)
 	}
 	if cfg.Payload == "" {
 		cfg.Payload = translate.Payload123
@@ -96,15 +104,29 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	caller.count.restore(earlier.counts)
 	// Scripts are not tied to ctx: they are let finish.
 	dispatcher := newDispatcher(context.WithoutCancel(ctx), a.cfg.Parallel, caller.call)
+	defer context.AfterFunc(ctx, func() {
+		dispatcher.stop()
+		log.Info("stopping: scripts that run are let finish")
+	})()
 	ledger := newLedger(dispatcher.submit, keeper)
+	ledger.withdraw = dispatcher.withdraw
 	ledger.restore(earlier)
 	ledger.recordOnly = a.cfg.Adopt == AdoptRecord
 	if n := len(earlier.chains); n > 0 {
 		log.WithField("chains", n).Info("an earlier run left calls unfinished: they are made again")
 	}
 
+	all := a.watchers(ledger, replay)
+	caller.undoer = &undoer{policy: a.cfg.OnFailure, ledger: ledger, watchers: all}
+	if a.cfg.HistoryDir != "" {
+		if caller.history, err = history.Open(a.cfg.HistoryDir, history.Limits{}); err != nil {
+			log.WithError(err).Error("the runs of hook scripts cannot be written down")
+		} else {
+			defer func() { err = errors.Join(err, caller.history.Close()) }()
+		}
+	}
 	var watchers sync.WaitGroup
-	for _, w := range a.watchers(ledger, replay) {
+	for _, w := range all {
 		watchers.Go(func() { w.watch(ctx) })
 	}
 	watchers.Wait()
@@ -159,6 +181,8 @@ func (a *Agent) watchers(ledger *ledger, replay *replay) []*watcher {
 			replay:   replay,
 			optional: optional,
 			without:  a.cfg.Without,
+			runDir:   a.cfg.LibvirtRunDir,
+			libDir:   a.cfg.LibvirtStateDir,
 
 			reconcileInterval: a.cfg.ReconcileInterval,
 

@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"hookbridge/exec"
+	"hookbridge/internal/history"
 	"hookbridge/translate"
 )
 
@@ -26,22 +27,51 @@ type caller struct {
 	count   plugCount
 	keeper  keeper
 	log     *logrus.Logger
+	undoer  *undoer
 	reports reportLog
+	history *history.Log // nil: none is kept
 	onCall  func(Finished)
 }
 
-func (c *caller) call(ctx context.Context, t task, planned time.Time) {
+// call makes a call. When the script refuses a change that can be undone it
+// returns what remains to be done; see [dispatcher].
+func (c *caller) call(ctx context.Context, t task, rest []task, planned time.Time) aftermath {
 	connections := c.count.of(t.call)
 	if !t.silent {
 		for _, call := range c.ops(t.call.Conn).Select(t.call) {
-			c.make(ctx, call, t.retry, connections, planned)
+			f := c.make(ctx, call, t.retry, connections)
+			f.Planned, f.Retry = planned, t.retry
+			undo, not := c.undoer.consider(t, f.Report.Verdict())
+			if undo {
+				return func() []task { return c.takeBack(t, rest, f) }
+			}
+			f.Undo = not
+			c.tell(f)
 		}
 	}
+	c.done(t)
+	return nil
+}
+
+// takeBack undoes what a script has refused.
+func (c *caller) takeBack(t task, rest []task, f Finished) []task {
+	var stands bool
+	c.log.WithFields(callFields(f.Run, t.call)).WithField("undo", string(t.call.Undo.Kind)).Debug("refused: taking it back")
+	f.Undo, rest, stands = c.undoer.undo(t, rest)
+	if !stands {
+		c.count.refused(t.call)
+	}
+	c.tell(f)
+	c.done(t)
+	return rest
+}
+
+func (c *caller) done(t task) {
 	c.keeper.done(t, c.count.interfaces(t.call))
 	c.log.WithFields(callFields("", t.call)).Debug("done with")
 }
 
-func (c *caller) make(ctx context.Context, call translate.Call, retry bool, connections int, planned time.Time) {
+func (c *caller) make(ctx context.Context, call translate.Call, retry bool, connections int) Finished {
 	run := newRunID()
 	log := c.log.WithFields(callFields(run, call))
 	stdin, err := call.Stdin(c.payload, connections)
@@ -56,9 +86,19 @@ func (c *caller) make(ctx context.Context, call translate.Call, retry bool, conn
 		env = append(env, "HOOKBRIDGE_RETRY=1")
 	}
 	report := c.hooks.Run(ctx, exec.Invocation{Args: call.Args(), Stdin: stdin, Env: env})
-	c.reports.write(log, report)
+	return Finished{Run: run, Call: call, Stdin: stdin, Report: report}
+}
+
+// tell writes what came of a call into the log and the history.
+func (c *caller) tell(f Finished) {
+	c.reports.write(c.log.WithFields(callFields(f.Run, f.Call)), f.Report, f.Undo)
+	if c.history != nil {
+		for _, e := range historyEntries(f) {
+			c.history.Append(e)
+		}
+	}
 	if c.onCall != nil {
-		c.onCall(Finished{Run: run, Call: call, Stdin: stdin, Report: report, Planned: planned})
+		c.onCall(f)
 	}
 }
 
@@ -79,6 +119,12 @@ func (p *plugCount) of(call translate.Call) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.count.Of(call)
+}
+
+func (p *plugCount) refused(call translate.Call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.count.Refused(call)
 }
 
 func (p *plugCount) interfaces(call translate.Call) map[string]int {

@@ -36,10 +36,19 @@ type Config struct {
 	// have them.
 	Without []Feature
 
+	// LibvirtRunDir and LibvirtStateDir are where libvirtd keeps its status files:
+	// /run/libvirt and /var/lib/libvirt. Empty: found out from the running
+	// libvirtd.
+	LibvirtRunDir   string
+	LibvirtStateDir string
+
 	// ReconcileInterval is how often everything is compared with what was
 	// announced. 0: every 30 s where libvirt lacks events, else only after a
 	// connect and after an overflow. Negative: never on its own.
 	ReconcileInterval time.Duration
+
+	// OnFailure says what a script that fails leads to. Default OnFailureUndo.
+	OnFailure OnFailure
 
 	// Payload is the form of the document on the script's stdin.
 	// Default translate.Payload123.
@@ -55,6 +64,10 @@ type Config struct {
 	// Log receives everything the agent has to say. Default: logrus' standard
 	// logger.
 	Log *logrus.Logger
+
+	// HistoryDir is the directory where the runs of scripts are written down.
+	// Empty: they are not.
+	HistoryDir string
 
 	// OnCall, when set, is told of each finished call. It runs on the goroutine
 	// that ran the script and holds up that network.
@@ -72,6 +85,8 @@ type Finished struct {
 	Stdin   []byte
 	Report  exec.Report
 	Planned time.Time // when the change was noticed
+	Undo    Undone    // what a refusal led to
+	Retry   bool      // the call may have been made before
 }
 
 const defaultHookDir = "/etc/libvirt/hooks"
@@ -82,4 +97,12 @@ type Adopt string
 const (
 	AdoptAnnounce Adopt = "announce" // the script is called as if it began now
 	AdoptRecord   Adopt = "record"   // only remembered
+)
+
+// OnFailure is what follows when a script fails.
+type OnFailure string
+
+const (
+	OnFailureUndo OnFailure = "undo" // the change that the script refused is undone
+	OnFailureLog  OnFailure = "log"  // only told
 )

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +22,10 @@ type task struct {
 	// silent says that the call is not made: what it tells was there before
 	// hookbridge, and is only to be known and counted.
 	silent bool
+
+	// life is that of the network when the call was planned, for a network's own
+	// calls.
+	life uint64
 }
 
 // chain is a list of calls that one change asks for, to be made in order.
@@ -28,6 +33,7 @@ type chain struct {
 	guest   string // the key of the domain, "" for a network's own calls
 	tasks   []task
 	planned time.Time
+	number  uint64              // counts the chains in the order of their planning
 	places  map[string]*segment // by network, where the guest's calls stand
 }
 
@@ -56,29 +62,43 @@ func (c *chain) needs(network string) bool {
 // interfaces that were planned before come before, those planned after come
 // after. Hence plugged never precedes started, and stopped never overtakes an
 // unplugged that is held up elsewhere.
+//
+// A lane whose turn it is makes the calls of one chain and then goes behind all
+// other lanes that wait: a storm in one network delays another by the scripts
+// that run, not by its queue.
 type dispatcher struct {
-	run  func(ctx context.Context, t task, planned time.Time)
-	slot chan struct{} // one token for each script that may run
+	run      func(ctx context.Context, t task, rest []task, planned time.Time) (after aftermath)
+	parallel int
 
 	ctx   context.Context
 	ended sync.WaitGroup
 
 	mu      sync.Mutex
 	closed  bool
+	planned uint64  // chains so far
+	workers int     // at most parallel
+	turns   []*lane // that have something to do, in the order of their turns
 	lanes   map[string]*lane
 	waiting map[string][]*chain // per guest; the first is under way
 	live    map[*chain]struct{} // every chain that has calls left
 }
 
+// aftermath is what a call leaves to be done that takes time but no script: an
+// undo. The lane and the guest wait for it; it does not count as a script that
+// runs. It returns what of the chain's rest is to be made.
+type aftermath func() (rest []task)
+
 // lane is what one network has to do, in segments: those between barriers, and
-// the barriers themselves. Its worker exists only while something can be done.
+// the barriers themselves.
 type lane struct {
+	network  string
 	segments []*segment
-	worked   bool
+	worked   bool // its turn will come, or is
+	running  *chain
 }
 
 // segment is either a barrier or the calls about interfaces between two
-// barriers. Among these the order is that in which they become ready.
+// barriers. Among those of these that are ready the order is that of their planning.
 type segment struct {
 	barrier     *chain
 	outstanding int // chains with a place here
@@ -86,16 +106,16 @@ type segment struct {
 }
 
 // newDispatcher returns a dispatcher that makes calls with run, at most parallel
-// at a time. ctx is handed to run; cancelling it is for emergencies, close ends
-// the dispatcher in good order.
-func newDispatcher(ctx context.Context, parallel int, run func(context.Context, task, time.Time)) *dispatcher {
+// at a time; run gets the call and what follows it in its chain. ctx is handed to
+// run; cancelling it is for emergencies, close ends the dispatcher in good order.
+func newDispatcher(ctx context.Context, parallel int, run func(context.Context, task, []task, time.Time) aftermath) *dispatcher {
 	return &dispatcher{
-		run:     run,
-		slot:    make(chan struct{}, parallel),
-		ctx:     ctx,
-		lanes:   map[string]*lane{},
-		waiting: map[string][]*chain{},
-		live:    map[*chain]struct{}{},
+		run:      run,
+		parallel: parallel,
+		ctx:      ctx,
+		lanes:    map[string]*lane{},
+		waiting:  map[string][]*chain{},
+		live:     map[*chain]struct{}{},
 	}
 }
 
@@ -109,11 +129,13 @@ func (d *dispatcher) submit(c chain) {
 	if d.closed {
 		return
 	}
+	d.planned++
+	c.number = d.planned
 	d.live[&c] = struct{}{}
 	if c.guest == "" {
 		l := d.lane(c.next())
 		l.segments = append(l.segments, &segment{barrier: &c})
-		d.wake(c.next(), l)
+		d.wake(l)
 		return
 	}
 	c.places = make(map[string]*segment, len(c.tasks))
@@ -133,7 +155,7 @@ func (d *dispatcher) submit(c chain) {
 func (d *dispatcher) lane(network string) *lane {
 	l := d.lanes[network]
 	if l == nil {
-		l = &lane{}
+		l = &lane{network: network}
 		d.lanes[network] = l
 	}
 	return l
@@ -150,20 +172,41 @@ func (l *lane) place() *segment {
 	return l.segments[last]
 }
 
-// queue makes a guest's chain ready in the lane of its next call. d.mu is held.
+// queue makes a guest's chain ready in the lane of its next call, before those that
+// were planned later: what came first natively waits only for what is elsewhere.
+// d.mu is held.
 func (d *dispatcher) queue(c *chain) {
 	network := c.next()
 	place := c.places[network]
-	place.ready = append(place.ready, c)
-	d.wake(network, d.lanes[network])
+	l := d.lanes[network]
+	at := 0
+	for at < len(place.ready) && (place.ready[at] == l.running || place.ready[at].number < c.number) {
+		at++
+	}
+	place.ready = slices.Insert(place.ready, at, c)
+	d.wake(l)
 }
 
-// wake starts a lane's worker unless it has one. d.mu is held.
-func (d *dispatcher) wake(network string, l *lane) {
-	if !l.worked && !d.closed && l.pick() != nil {
+// wake gives a lane a turn if it has something to do, and forgets one that has
+// nothing left. d.mu is held.
+func (d *dispatcher) wake(l *lane) {
+	switch {
+	case l.worked:
+	case len(l.segments) == 0:
+		delete(d.lanes, l.network)
+	case !d.closed && l.pick() != nil:
 		l.worked = true
+		d.turns = append(d.turns, l)
+		d.employ()
+	}
+}
+
+// employ starts a worker if there is a turn to be had. d.mu is held.
+func (d *dispatcher) employ() {
+	if !d.closed && d.workers < d.parallel && len(d.turns) > 0 {
+		d.workers++
 		d.ended.Add(1)
-		go d.work(network, l)
+		go d.work()
 	}
 }
 
@@ -183,63 +226,73 @@ func (l *lane) pick() *chain {
 	return head.ready[0]
 }
 
-// work makes the calls of one network until none is ready.
-func (d *dispatcher) work(network string, l *lane) {
+// work gives lanes their turns until none waits, or until somebody else has been
+// employed in this worker's place.
+func (d *dispatcher) work() {
 	defer d.ended.Done()
-	for {
-		d.slot <- struct{}{}
-		c := d.begin(l)
-		if c != nil {
-			d.makeCalls(network, c)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer func() { d.workers-- }()
+	for !d.closed && len(d.turns) > 0 && d.workers <= d.parallel {
+		l := d.turns[0]
+		d.turns = d.turns[1:]
+		if c := l.pick(); c != nil { // else it has been withdrawn
+			l.running = c
+			d.makeCalls(l, c)
+			l.running = nil
+			d.advance(l, c)
 		}
-		<-d.slot
-		if c == nil || !d.advance(network, l, c) {
+		l.worked = false
+		d.wake(l)
+	}
+}
+
+// makeCalls makes the calls at the head of a chain that are for this network.
+// Those that follow each other are made in one go, up to one with an aftermath.
+// d.mu is held, but not during the calls.
+func (d *dispatcher) makeCalls(l *lane, c *chain) {
+	for more := true; more; more = !d.closed && len(c.tasks) > 0 && c.next() == l.network {
+		t, rest := c.tasks[0], c.tasks[1:]
+		d.mu.Unlock()
+		after := d.run(d.ctx, t, rest, c.planned)
+		if after != nil {
+			rest = d.resign(after)
+		}
+		d.mu.Lock()
+		d.shorten(c, rest, l.network)
+		if after != nil {
 			return
 		}
 	}
 }
 
-// begin picks the next chain, nil after close.
-func (d *dispatcher) begin(l *lane) *chain {
+// resign lets somebody else work during an aftermath.
+func (d *dispatcher) resign(after aftermath) (rest []task) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return nil
-	}
-	return l.pick()
+	d.workers--
+	d.employ()
+	d.mu.Unlock()
+	rest = after()
+	d.mu.Lock()
+	d.workers++
+	d.mu.Unlock()
+	return rest
 }
 
-// makeCalls makes the calls at the head of a chain that are for this network.
-// Those that follow each other are made in one go.
-func (d *dispatcher) makeCalls(network string, c *chain) {
-	for more := true; more; {
-		d.run(d.ctx, c.tasks[0], c.planned)
-		d.mu.Lock()
-		c.tasks = c.tasks[1:]
-		more = !d.closed && len(c.tasks) > 0 && c.next() == network
-		d.mu.Unlock()
-	}
-}
-
-// advance takes the chain out of the lane, queues what comes after it, and
-// reports whether the lane has more to do now.
-func (d *dispatcher) advance(network string, l *lane, c *chain) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+// advance takes the chain out of the lane and queues what comes after it. d.mu is
+// held.
+func (d *dispatcher) advance(l *lane, c *chain) {
 	head := l.segments[0]
 	if c.guest == "" {
 		if len(c.tasks) > 0 {
-			return false // closed in the midst of it
+			return // closed in the midst of it, or after an aftermath
 		}
 		l.segments = l.segments[1:]
 	} else {
 		head.ready[0] = nil
 		head.ready = head.ready[1:]
-		if !c.needs(network) {
+		if !c.needs(l.network) {
 			head.outstanding--
-		}
-		if head.outstanding == 0 {
-			l.segments = l.segments[1:]
 		}
 	}
 	if len(c.tasks) == 0 {
@@ -247,11 +300,7 @@ func (d *dispatcher) advance(network string, l *lane, c *chain) bool {
 	} else if !d.closed {
 		d.queue(c)
 	}
-	if len(l.segments) == 0 {
-		delete(d.lanes, network)
-	}
-	l.worked = !d.closed && l.pick() != nil
-	return l.worked
+	l.sweep()
 }
 
 // finish forgets a chain whose calls are made and begins the guest's next.
@@ -272,12 +321,17 @@ func (d *dispatcher) finish(c *chain) {
 	}
 }
 
+// stop lets no other call begin. It returns at once.
+func (d *dispatcher) stop() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+}
+
 // close lets the calls under way finish, begins no other, and returns when all
 // have ended. It returns the number of calls that were not made.
 func (d *dispatcher) close() (left int) {
-	d.mu.Lock()
-	d.closed = true
-	d.mu.Unlock()
+	d.stop()
 	d.ended.Wait()
 	for c := range d.live {
 		left += len(c.tasks)

@@ -21,6 +21,9 @@ type hint struct {
 	// started and stopped are what a lifecycle event claimed.
 	started, stopped bool
 
+	// how says how a domain was started.
+	how translate.Started
+
 	// id is the domain's id as the event knew it, -1 if it had none.
 	id int
 

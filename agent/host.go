@@ -17,6 +17,24 @@ type hostNetworks struct {
 	mu       sync.Mutex
 	follower *watcher
 	watchers []*watcher // those with a session
+	complete bool       // the follower has listed all networks
+}
+
+// listed notes that a watcher has looked at all networks.
+func (h *hostNetworks) listed(w *watcher) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.follower == w {
+		h.complete = true
+	}
+}
+
+// known reports whether all networks have been looked at since somebody follows
+// them: one that has not been announced has come up after that.
+func (h *hostNetworks) known() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.complete
 }
 
 // join enters a watcher whose connection is up and reports whether it is the one
@@ -52,7 +70,7 @@ func (h *hostNetworks) leave(w *watcher) {
 	if h.follower != w {
 		return
 	}
-	h.follower = nil
+	h.follower, h.complete = nil, false
 	if len(h.watchers) > 0 {
 		h.follower = h.watchers[0]
 		select {

@@ -38,15 +38,18 @@ func (k keeper) update(what string, fn func(*store.Tx) error) {
 	}
 }
 
-// record keeps a change of the ledger: the record under its key, nil to forget
-// it, and the calls of the chain, which get their numbers.
-func (k keeper) record(bucket store.Bucket, recordKey string, record any, c *chain) {
+// record keeps a change of the ledger: the record under its key, and the calls
+// of the chain, which get their numbers.
+func (k keeper) record(ch change, c *chain) {
 	k.update("the announced state", func(tx *store.Tx) error {
-		if record == nil {
-			if err := tx.Delete(bucket, recordKey); err != nil {
+		if ch.record == nil {
+			if err := tx.Delete(ch.bucket, ch.key); err != nil {
 				return err
 			}
-		} else if err := putJSON(tx, bucket, recordKey, record); err != nil {
+		} else if err := putJSON(tx, ch.bucket, ch.key, ch.record); err != nil {
+			return err
+		}
+		if err := deleteCalls(tx, ch.cut); err != nil {
 			return err
 		}
 		number := tx.NextCall()
@@ -61,6 +64,18 @@ func (k keeper) record(bucket store.Bucket, recordKey string, record any, c *cha
 		}
 		return nil
 	})
+}
+
+// cut keeps that planned calls are not to be made.
+func (k keeper) cut(ids []store.CallID) {
+	k.update("that calls are not to be made", func(tx *store.Tx) error { return deleteCalls(tx, ids) })
+}
+
+func deleteCalls(tx *store.Tx, ids []store.CallID) (err error) {
+	for _, id := range ids {
+		err = errors.Join(err, tx.Delete(store.Calls, string(id)))
+	}
+	return err
 }
 
 // done keeps that a call has been made, with the count of its network.

@@ -13,13 +13,8 @@ import (
 
 // Kicks tell of what libvirt has no event for: libvirtd rewrites the status file
 // of a domain or a network whenever anything about it changes. A kick says which
-// object to look at again, nothing else; the file is not read. The directories
-// are those of native-hooks by version: the network's moved from
-// /var/lib/libvirt in 1.2.4.
-var (
-	networkStatusDirs = []string{"/run/libvirt/network", "/var/run/libvirt/network", "/var/lib/libvirt/network"}
-	domainStatusDirs  = []string{"/run/libvirt", "/var/run/libvirt"}
-)
+// object to look at again, nothing else; the file is not read, so a half-written
+// one (0.9.6 and older rewrite them in place) does no harm.
 
 // kicks watches the status directories for one session.
 type kicks struct {
@@ -30,27 +25,28 @@ type kicks struct {
 }
 
 // startKicks begins to put hints into the queue for what libvirtd writes about
-// the networks and about the domains of this connection's driver. The error says
-// why it cannot; directories that this libvirt does not have are left out.
-func startKicks(uri string, queue *hintQueue, overflowed func()) (*kicks, error) {
+// the networks and about the domains of this driver. The error says why it
+// cannot; directories that this libvirt does not have are left out, and where it
+// has none of them there are no kicks: nil.
+func startKicks(dirs statusDirs, driver string, queue *hintQueue) (*kicks, error) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, err
 	}
 	k := &kicks{notify: notify, ended: make(chan struct{}), kinds: map[string]hintKind{}}
-	for _, dir := range networkStatusDirs {
+	for _, dir := range dirs.networks() {
 		err = errors.Join(err, k.add(dir, networkHint))
 	}
-	for _, dir := range domainStatusDirs {
-		err = errors.Join(err, k.add(filepath.Join(dir, driverOf(uri)), domainHint))
+	for _, dir := range dirs.domains(driver) {
+		err = errors.Join(err, k.add(dir, domainHint))
 	}
 	if err != nil || len(k.kinds) == 0 {
 		return nil, errors.Join(err, notify.Close())
 	}
-	if k.links, err = startLinks(queue, overflowed); err != nil {
+	if k.links, err = startLinks(queue, queue.lost); err != nil {
 		return nil, errors.Join(err, notify.Close())
 	}
-	go k.forward(queue, overflowed)
+	go k.forward(queue)
 	return k, nil
 }
 
@@ -74,7 +70,7 @@ func (k *kicks) add(dir string, kind hintKind) error {
 	return nil
 }
 
-func (k *kicks) forward(queue *hintQueue, overflowed func()) {
+func (k *kicks) forward(queue *hintQueue) {
 	defer close(k.ended)
 	for {
 		select {
@@ -92,7 +88,7 @@ func (k *kicks) forward(queue *hintQueue, overflowed func()) {
 			if !ok {
 				return
 			}
-			overflowed() // inotify's own queue; the lost names are unknown
+			queue.lost() // inotify's own queue; the lost names are unknown
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -28,6 +29,13 @@ type ledger struct {
 	// call.
 	adopted    map[string]bool
 	recordOnly bool
+
+	// withdraw takes back calls that wait; see [dispatcher.withdraw].
+	withdraw func(guest, network string, drop func(translate.Call) bool) []store.CallID
+
+	lives     uint64               // of networks, counted
+	undone    map[string]time.Time // when an undo took a network down, until it is up again
+	destroyed map[string]int       // the id of the run of a domain that an undo ended, until it was seen to be gone
 }
 
 // announcedNetwork is a record with what only the observer needs.
@@ -37,6 +45,9 @@ type announcedNetwork struct {
 	// listed is when a look that no event asked for found the network; zero
 	// otherwise. An event that arrived before is older than what was seen.
 	listed time.Time
+
+	life    uint64   // tells one from the next
+	refusal *refusal // under way
 }
 
 type announcedDomain struct {
@@ -44,16 +55,27 @@ type announcedDomain struct {
 
 	// looked is when the last look began.
 	looked time.Time
+
+	refusal *refusal // under way
+
+	// since is when the last undo ended. Looks that began before are older than
+	// what it did; the undo itself has asked for another.
+	since time.Time
+
+	// removed are the aliases that such looks came with.
+	removed []string
 }
 
 func newLedger(submit func(chain), keeper keeper) *ledger {
 	return &ledger{
-		keeper:   keeper,
-		networks: map[string]*announcedNetwork{},
-		domains:  map[string]*announcedDomain{},
-		uuids:    map[string]string{},
-		adopted:  map[string]bool{},
-		submit:   submit,
+		keeper:    keeper,
+		networks:  map[string]*announcedNetwork{},
+		domains:   map[string]*announcedDomain{},
+		uuids:     map[string]string{},
+		adopted:   map[string]bool{},
+		submit:    submit,
+		undone:    map[string]time.Time{},
+		destroyed: map[string]int{},
 	}
 }
 
@@ -64,10 +86,10 @@ func (l *ledger) restore(k kept) {
 	defer l.mu.Unlock()
 	now := time.Now()
 	for key, n := range k.networks {
-		l.networks[key] = &announcedNetwork{n, now}
+		l.networks[key] = &announcedNetwork{Network: n, listed: now}
 	}
 	for k, d := range k.domains {
-		l.domains[k] = &announcedDomain{d, now}
+		l.domains[k] = &announcedDomain{Domain: d, looked: now}
 		l.uuids[key(d.Conn, d.Name)] = d.UUID
 	}
 	l.held = k.chains
@@ -182,67 +204,125 @@ func (l *ledger) announcedDomains(conn string) (uuids []string) {
 }
 
 // sawNetwork enters an observation of a network. listed is the time of a look
-// that no event asked for, or zero.
-func (l *ledger) sawNetwork(seen translate.NetworkSeen, listed time.Time) {
+// that no event asked for, or zero; arrived that of the hint, or zero.
+func (l *ledger) sawNetwork(seen translate.NetworkSeen, listed, arrived time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := key(seen.Conn, seen.Name)
-	var was *translate.Network
-	if a := l.networks[k]; a != nil {
-		was = a.Network
-		if listed.IsZero() {
-			listed = a.listed
+	c := change{conn: seen.Conn, bucket: store.Networks, key: k, noticed: arrived}
+	a := l.networks[k]
+	if a == nil {
+		a = &announcedNetwork{}
+	}
+	was := a.Network
+	if r := a.refusal; r != nil {
+		if was.SameLife(seen) {
+			return // the undo's end looks again
+		}
+		r.settled, c.cut = true, r.cut
+		if r.call.Op == translate.OpStart {
+			was = nil // natively it never was up
 		}
 	}
-	now, calls := was.Look(seen)
+	if was != nil && listed.IsZero() {
+		listed = a.listed
+	}
+	var now *translate.Network
+	now, c.calls = was.Look(seen)
 	if now == nil {
 		delete(l.networks, k)
-		l.send(seen.Conn, store.Networks, k, nil, "", calls)
+		l.send(c)
 		return
 	}
-	l.networks[k] = &announcedNetwork{now, listed}
-	if was != nil && *was == *now {
-		return
+	c.record, c.life = now, a.life
+	if was == nil || slices.ContainsFunc(c.calls, func(call translate.Call) bool { return call.Op == translate.OpStart }) {
+		l.lives++
+		c.life = l.lives
+		delete(l.undone, k)
 	}
-	l.send(seen.Conn, store.Networks, k, now, "", calls)
+	l.networks[k] = &announcedNetwork{Network: now, listed: listed, life: c.life}
+	if was == nil || *was != *now {
+		l.send(c)
+	}
 }
 
-// sawDomain enters an observation of a domain; looked is when it began. The error
-// is that of translate's Look: a document that could not be read to its end.
-func (l *ledger) sawDomain(seen translate.DomainSeen, docs translate.NetworkDocs, looked time.Time) error {
+// sawDomain enters an observation of a domain; looked is when it began, arrived
+// when the hint came, or zero. The error is that of translate's Look: a document
+// that could not be read to its end.
+func (l *ledger) sawDomain(seen translate.DomainSeen, docs translate.NetworkDocs, looked, arrived time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := key(seen.Conn, seen.UUID)
+	if id, ok := l.destroyed[k]; ok {
+		if seen.Running && seen.ID == id {
+			return nil // read before it was destroyed
+		}
+		delete(l.destroyed, k)
+	}
+	c := change{conn: seen.Conn, bucket: store.Domains, key: k, guest: k, noticed: arrived}
 	var was *translate.Domain
 	if a := l.domains[k]; a != nil {
 		was = a.Domain
+		sameRun := seen.Running && seen.ID == was.ID
+		if sameRun && (a.refusal != nil || looked.Before(a.since)) {
+			a.removed = append(a.removed, seen.Removed...)
+			return nil // the undo's end looks again
+		}
+		if a.refusal != nil {
+			a.refusal.settled, c.cut = true, a.refusal.cut
+		}
+		if sameRun {
+			seen.Removed = append(seen.Removed, a.removed...)
+		}
 		delete(l.uuids, key(was.Conn, was.Name))
 	}
 	now, calls, err := was.Look(seen, docs)
+	c.calls = calls
 	switch {
 	case now == nil && was == nil:
 	case now == nil:
 		delete(l.domains, k)
-		l.send(seen.Conn, store.Domains, k, nil, k, calls)
+		l.send(c)
 	default:
-		l.domains[k] = &announcedDomain{now, looked}
+		l.domains[k] = &announcedDomain{Domain: now, looked: looked}
 		l.uuids[key(now.Conn, now.Name)] = now.UUID
+		c.record = now
 		if was == nil || len(calls) > 0 || was.Live != now.Live || was.Name != now.Name || was.Daemon != now.Daemon {
-			l.send(seen.Conn, store.Domains, k, now, k, calls)
+			l.send(c)
 		}
 	}
 	return err
 }
 
-// send keeps a record, nil where there is none any more, and its calls together,
-// and submits the calls.
-func (l *ledger) send(conn string, bucket store.Bucket, recordKey string, record any, guest string, calls []translate.Call) {
-	c := chain{guest: guest, planned: time.Now()}
-	silent := l.recordOnly && !l.adopted[conn]
-	for _, call := range calls {
-		c.tasks = append(c.tasks, task{call: call, silent: silent})
+// change is what a look or an undo changes: a record and calls.
+type change struct {
+	conn   string
+	bucket store.Bucket
+	key    string
+	record any    // nil: there is none any more
+	guest  string // whose chain the calls are; empty for a network's
+	life   uint64 // of the network
+	calls  []translate.Call
+	cut    []store.CallID // planned calls that are not made
+
+	// noticed is when libvirt or the kernel told of it; zero: now.
+	noticed time.Time
+}
+
+// send keeps a record and its calls together, and submits the calls.
+func (l *ledger) send(ch change) {
+	c := chain{guest: ch.guest, planned: ch.noticed}
+	if c.planned.IsZero() {
+		c.planned = time.Now()
 	}
-	l.keeper.record(bucket, recordKey, record, &c)
+	if ch.guest != "" && len(ch.calls) > 0 {
+		c.guest = orderKey(ch.calls[0])
+	}
+	silent := l.recordOnly && !l.adopted[ch.conn]
+	for _, call := range ch.calls {
+		c.tasks = append(c.tasks, task{call: call, silent: silent, life: ch.life})
+	}
+	l.keeper.record(ch, &c)
 	if len(c.tasks) == 0 {
 		return
 	}

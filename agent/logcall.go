@@ -21,13 +21,15 @@ func callFields(run string, call translate.Call) logrus.Fields {
 	return f
 }
 
-// reportLog writes what came of a call, one line for each script.
+// reportLog writes what came of a call, one line for each script. That of the
+// script that refused the change says what was undone.
 type reportLog struct {
 	mu       sync.Mutex
 	findings map[string]bool // told already; a file is not fixed by repeating it
 }
 
-func (r *reportLog) write(log *logrus.Entry, report exec.Report) {
+func (r *reportLog) write(log *logrus.Entry, report exec.Report, undo Undone) {
+	verdict := report.Verdict()
 	for _, f := range report.Findings {
 		if r.first(f.String()) {
 			log.Warn(f.String())
@@ -42,6 +44,10 @@ func (r *reportLog) write(log *logrus.Entry, report exec.Report) {
 		})
 		if line := o.Stderr.FirstLine(); line != "" {
 			log = log.WithField("stderr", line)
+		}
+		if verdict != nil && o.Err == error(verdict) && undo.Text != "" { //nolint:errorlint // the very one
+			log.WithField("undo", string(undo.Result)).Errorf("%s; %s", verdict, undo.Text)
+			continue
 		}
 		if o.Err != nil {
 			log.Error(o.Err)

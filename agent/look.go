@@ -19,25 +19,25 @@ func (w *watcher) lookAtNetwork(conn *libvirt.Connect, name string, cause transl
 	}
 	seen.Cause = cause
 	if seen.Active && localDaemon(w.uri) {
-		seen.Generation, seen.Rewritten = generation(seen)
+		seen.Generation, seen.Rewritten = generation(seen, w.dirs)
 	}
 	was := w.ledger.network(w.host.conn, name)
 	if h.kick && was != nil && !seen.Active && w.has.has(NetworkEvents) {
 		return nil // its STOPPED event is on the way, and knows of each stop
 	}
 	listed := time.Time{}
-	if cause == translate.CauseReconcile {
+	if h.arrived.IsZero() {
 		listed = time.Now()
 	}
 	// An event that is older than what a listing saw says nothing new.
 	fresh := was == nil || h.arrived.After(was.listed)
 	seen.Restarted = h.stopped && fresh
-	if h.started && was == nil && !seen.Active && w.trueStarted {
+	if h.started && was == nil && !seen.Active && w.trueStarted && !w.ledger.undoneSince(w.host.conn, name, h.arrived) {
 		if err := missedNetworkRun(conn, &seen); err != nil {
 			return err
 		}
 	}
-	w.ledger.sawNetwork(seen, listed)
+	w.ledger.sawNetwork(seen, listed, h.arrived)
 	return nil
 }
 
@@ -61,7 +61,7 @@ func (w *watcher) lookAtDomain(conn *libvirt.Connect, uuid string, cause transla
 	if err != nil {
 		return err
 	}
-	if err := w.ledger.sawDomain(seen, docs, began); err != nil {
+	if err := w.ledger.sawDomain(seen, docs, began, h.arrived); err != nil {
 		w.log.WithError(err).WithField("domain", seen.Name).Warn("the domain's document cannot be read to its end")
 	}
 	return nil
@@ -75,6 +75,15 @@ func (w *watcher) believe(was *announcedDomain, seen *translate.DomainSeen, h hi
 	if h.removed != "" && (was == nil || h.arrived.After(was.looked)) {
 		seen.Removed = []string{h.removed}
 	}
+	if was == nil && seen.Cause == translate.CauseEvent && !h.started {
+		// Each run has its STARTED event, which says how the guest came up; others
+		// may come before it (RESUMED does, in libvirt 9.0) or are about a run that
+		// has ended.
+		return false
+	}
+	if h.started && h.id == seen.ID {
+		seen.Started = h.how
+	}
 	otherRun := was != nil && (!seen.Running || seen.ID != was.ID)
 	switch {
 	case h.started && h.id >= 0 && was == nil && seen.ID != h.id:
@@ -86,6 +95,7 @@ func (w *watcher) believe(was *announcedDomain, seen *translate.DomainSeen, h hi
 	case h.kick && otherRun:
 		// Events tell of this, one for each run; only a container that reboots
 		// itself has none (virLXCProcessReboot).
+		seen.Started = translate.StartedBooted
 		return seen.Running && driverOf(w.uri) == "lxc"
 	}
 	return true
@@ -104,7 +114,7 @@ func (w *watcher) missedRun(h hint, seen *translate.DomainSeen) {
 	if seen.Running {
 		seen.Inexact = "the guest was restarted before its live document could be read; this is its next run's"
 	}
-	seen.Running, seen.ID = true, h.id
+	seen.Running, seen.ID, seen.Started = true, h.id, h.how
 }
 
 // missedNetworkRun is missedRun for a network.
@@ -135,7 +145,7 @@ func (w *watcher) networkDocs(conn *libvirt.Connect, was *announcedDomain, seen 
 	names := networksOf(was, seen)
 	for _, name := range names {
 		if seen.Running && w.ledger.network(w.host.conn, name) == nil {
-			if err := w.lookAtNetwork(conn, name, translate.CauseReconcile, hint{}); err != nil {
+			if err := w.lookAtNetwork(conn, name, w.causeOfNetwork(seen), hint{}); err != nil {
 				return nil, err
 			}
 		}
@@ -157,6 +167,19 @@ func (w *watcher) networkDocs(conn *libvirt.Connect, was *announcedDomain, seen 
 		}
 	}
 	return func(name string) (string, string) { return docs[name].text, docs[name].inexact }, nil
+}
+
+// causeOfNetwork is the cause for a network that a look at a guest finds and that has
+// not been announced. Once all networks have been listed such a one has come up since,
+// and its own event or kick is on the way behind the guest's: what made the agent look
+// at the guest is as good, and a script may refuse the network as if it had come in
+// order.
+func (w *watcher) causeOfNetwork(seen translate.DomainSeen) translate.Cause {
+	told := w.has.has(NetworkEvents) || w.has.has(Kicks)
+	if told && w.host.known() && (seen.Cause == translate.CauseEvent || seen.Cause == translate.CauseKick) {
+		return seen.Cause
+	}
+	return translate.CauseReconcile
 }
 
 // networksOf names the networks of a domain's interfaces, announced and seen.

@@ -12,19 +12,28 @@ import (
 
 // reconcile looks at everything that is active and at everything that was
 // announced. It is called with the events registered, so what changes meanwhile
-// is not missed. Networks come first, then the domains in the order in which
-// they were started.
+// is not missed. What happened unseen is told in the order in which it most
+// likely did: guests that are gone, networks, then the guests that run, in the
+// order in which they were started.
 func (w *watcher) reconcile(conn *libvirt.Connect) error {
+	running, err := activeDomains(conn, w.has)
+	if err != nil {
+		return err
+	}
+	gone := missing(w.ledger.announcedDomains(w.uri), running)
+	if err := w.reconcileDomains(conn, gone); err != nil {
+		return err
+	}
 	if w.host.follows(w) {
 		if err := w.reconcileNetworks(conn); err != nil {
 			return err
 		}
 	}
-	uuids, err := activeDomains(conn, w.has)
-	if err != nil {
-		return err
-	}
-	for _, uuid := range union(w.ledger.announcedDomains(w.uri), uuids) {
+	return w.reconcileDomains(conn, running)
+}
+
+func (w *watcher) reconcileDomains(conn *libvirt.Connect, uuids []string) error {
+	for _, uuid := range uuids {
 		if err := w.lookAtDomain(conn, uuid, translate.CauseReconcile, hint{}); err != nil {
 			return err
 		}
@@ -40,25 +49,25 @@ func (w *watcher) reconcileNetworks(conn *libvirt.Connect) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range union(w.ledger.announcedNetworks(w.host.conn), names) {
+	gone := missing(w.ledger.announcedNetworks(w.host.conn), names)
+	for _, name := range slices.Concat(gone, names) {
 		if err := w.lookAtNetwork(conn, name, translate.CauseReconcile, hint{}); err != nil {
 			return err
 		}
 	}
+	w.host.listed(w)
 	return nil
 }
 
-// union returns the announced objects that are not listed any more, so that what
-// ended is told before what began, and then the listed ones.
-func union(announced, listed []string) []string {
-	slices.Sort(announced)
-	var all []string
-	for _, a := range announced {
-		if !slices.Contains(listed, a) {
-			all = append(all, a)
-		}
+// missing returns the announced objects that are not listed any more.
+func missing(announced, listed []string) []string {
+	there := make(map[string]bool, len(listed))
+	for _, l := range listed {
+		there[l] = true
 	}
-	return append(all, listed...)
+	gone := slices.DeleteFunc(announced, func(a string) bool { return there[a] })
+	slices.Sort(gone)
+	return gone
 }
 
 // activeNetworks returns the names of the active networks.

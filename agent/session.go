@@ -17,7 +17,8 @@ func (w *watcher) session(ctx context.Context) (established bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer func() { _, _ = conn.Close() }()
+	queue := newHintQueue(w.spill())
+	defer w.live.end(conn)
 
 	w.has = newFeatures(w.without)
 	closed := make(chan struct{})
@@ -32,7 +33,6 @@ func (w *watcher) session(ctx context.Context) (established bool, err error) {
 	// connection is noticed by the next call that fails.
 	_ = conn.SetKeepAlive(keepaliveInterval, keepaliveCount)
 
-	queue := newHintQueue(w.spill())
 	subs, err := subscribe(conn, queue, w.has, w.log)
 	if err != nil {
 		return false, err
@@ -42,8 +42,10 @@ func (w *watcher) session(ctx context.Context) (established bool, err error) {
 			_ = s.deregister()
 		}
 	}()
+	w.findDaemon()
+	w.live.begin(conn, queue, w.dirs)
 	if localDaemon(w.uri) && w.has.allowed(Kicks) {
-		kicks, err := startKicks(w.uri, queue, queue.lost)
+		kicks, err := startKicks(w.dirs, driverOf(w.uri), queue)
 		if err != nil {
 			w.log.WithError(err).Warn("status files cannot be watched: what libvirt has no event for is noticed late or not at all")
 		}
@@ -79,6 +81,26 @@ func (w *watcher) spill() spill {
 	return s
 }
 
+// findDaemon finds the process behind this session and where it keeps its files.
+func (w *watcher) findDaemon() {
+	w.daemon, w.dirs = "", usualStatusDirs
+	if !localDaemon(w.uri) {
+		return
+	}
+	d, err := findDaemon()
+	if err != nil {
+		w.log.WithError(err).Debug("whether libvirtd is restarted will not be noticed")
+	} else {
+		w.daemon, w.dirs = d.String(), findStatusDirs(d)
+	}
+	if w.runDir != "" {
+		w.dirs.run = []string{w.runDir}
+	}
+	if w.libDir != "" {
+		w.dirs.state = []string{w.libDir}
+	}
+}
+
 // connected finds out what kind of libvirtd this is and says so.
 func (w *watcher) connected(conn *libvirt.Connect) {
 	daemonVersion, err := conn.GetLibVersion()
@@ -89,14 +111,6 @@ func (w *watcher) connected(conn *libvirt.Connect) {
 	w.hidesNetworks = daemonVersion >= 1002002 && daemonVersion < 1002011
 	w.log.WithFields(logrus.Fields{"libvirt": versionText(daemonVersion), "features": w.has.String()}).Info("connected")
 
-	w.daemon = ""
-	if localDaemon(w.uri) {
-		if d, err := findDaemon(); err == nil {
-			w.daemon = d.String()
-		} else {
-			w.log.WithError(err).Debug("whether libvirtd is restarted will not be noticed")
-		}
-	}
 	verdict := judgeDaemon(w.uri, daemonVersion)
 	defer w.ledger.resume(w.host.conn)
 	if !w.replay.judged(w.host.conn, verdict) {

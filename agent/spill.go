@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hookbridge/internal/store"
+	"hookbridge/translate"
 )
 
 // storeSpill keeps a connection's hints in the store.
@@ -20,14 +21,15 @@ type spilledHint struct {
 	Arrived          time.Time
 	Started, Stopped bool
 	ID               int
-	Removed          string `json:",omitempty"`
-	Kick             bool   `json:",omitempty"`
+	How              translate.Started `json:",omitempty"`
+	Removed          string            `json:",omitempty"`
+	Kick             bool              `json:",omitempty"`
 }
 
 func (s storeSpill) push(hints []hint) error {
 	return s.keeper.store.Update(func(tx *store.Tx) error {
 		for _, h := range hints {
-			value, err := json.Marshal(spilledHint{h.kind, h.name, h.uuid, h.arrived, h.started, h.stopped, h.id, h.removed, h.kick})
+			value, err := json.Marshal(spilledHint{h.kind, h.name, h.uuid, h.arrived, h.started, h.stopped, h.id, h.how, h.removed, h.kick})
 			if err != nil {
 				return err
 			}
@@ -49,7 +51,7 @@ func (s storeSpill) pull(n int) ([]hint, error) {
 			}
 			hints = append(hints, hint{
 				kind: h.Kind, name: h.Name, uuid: h.UUID, arrived: h.Arrived,
-				started: h.Started, stopped: h.Stopped, id: h.ID, removed: h.Removed, kick: h.Kick,
+				started: h.Started, stopped: h.Stopped, id: h.ID, how: h.How, removed: h.Removed, kick: h.Kick,
 			})
 			return nil
 		})

@@ -5,12 +5,32 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"libvirt.org/go/libvirt"
+
+	"hookbridge/translate"
 )
 
 // subscription is one registration, to be taken back.
 type subscription struct {
 	name       string
 	deregister func() error
+}
+
+// howStarted names the detail of a STARTED event. One that is not known is not
+// taken for a boot.
+func howStarted(detail libvirt.DomainEventStartedDetailType) translate.Started {
+	switch detail {
+	case libvirt.DOMAIN_EVENT_STARTED_BOOTED:
+		return translate.StartedBooted
+	case libvirt.DOMAIN_EVENT_STARTED_MIGRATED:
+		return translate.StartedMigrated
+	case libvirt.DOMAIN_EVENT_STARTED_RESTORED:
+		return translate.StartedRestored
+	case libvirt.DOMAIN_EVENT_STARTED_FROM_SNAPSHOT:
+		return translate.StartedFromSnapshot
+	case libvirt.DOMAIN_EVENT_STARTED_WAKEUP:
+		return translate.StartedWokenUp
+	}
+	return translate.StartedUnknown
 }
 
 // subscribe registers for every event that helps, each on its own: one that the
@@ -55,6 +75,9 @@ func subscribe(conn *libvirt.Connect, queue *hintQueue, has *features, log *logr
 		putDomain("domain-lifecycle", d, func(h *hint) {
 			h.started = e.Event == libvirt.DOMAIN_EVENT_STARTED
 			h.stopped = e.Event == libvirt.DOMAIN_EVENT_STOPPED
+			if h.started && has.allowed(DomainEventsDetail) {
+				h.how = howStarted(libvirt.DomainEventStartedDetailType(e.Detail))
+			}
 		})
 	})
 	if err := add("domain lifecycle events", id, err, conn.DomainEventDeregister); err != nil {

@@ -24,8 +24,14 @@ type watcher struct {
 	// offer it is nothing to warn about.
 	optional bool
 
-	// daemon names the run of the libvirtd behind this session.
-	daemon string
+	// daemon names the run of the libvirtd behind this session, dirs are where it
+	// keeps its status files. runDir and libDir override what is found.
+	daemon         string
+	dirs           statusDirs
+	runDir, libDir string
+
+	// live is the present session, for undos.
+	live liveSession
 
 	// host has the networks that this connection's guests use.
 	host *hostNetworks

@@ -37,6 +37,9 @@ type Call struct {
 	// replaced by a cached or an authored one. Empty: everything is as libvirt
 	// printed it.
 	Inexact string `json:",omitempty"`
+
+	// Undo says what it means when the script refuses the call.
+	Undo Undo `json:",omitzero"`
 }
 
 // DomainRef names a domain in a call.

@@ -23,9 +23,16 @@ type Domain struct {
 	// gone: by then libvirt shows the inactive one, or nothing.
 	Live string
 
+	// NetworkConn is the connection that the domain's networks are known by.
+	NetworkConn string `json:",omitempty"`
+
 	// NICs are the interfaces of all kinds as in Live, in document order; those
 	// with a Network are plugged.
 	NICs []Interface
+
+	// Refused are interfaces that Live lists and that are not plugged, since the
+	// script has refused them; see [Domain.Refuse].
+	Refused []Interface `json:",omitempty"`
 
 	// Inexact is set when Live is a substitute; see [Call].
 	Inexact string `json:",omitempty"`
@@ -73,6 +80,9 @@ type DomainSeen struct {
 
 	Cause Cause
 
+	// Started says how this run of the domain began, where an event has told.
+	Started Started
+
 	// Daemon names the run of the libvirtd that the domain was seen in, "" if it
 	// cannot be told. In another run than the record's every interface that is
 	// still plugged is announced once more without having been unplugged: what
@@ -104,7 +114,7 @@ func (was *Domain) Look(seen DomainSeen, networks NetworkDocs) (*Domain, []Call,
 	sameRun := was != nil && was.ID == seen.ID
 	var known []Interface
 	if sameRun {
-		known = was.NICs
+		known = append(slices.Clone(was.NICs), was.Refused...)
 	}
 	now, err := seen.record(known, networks)
 	if !sameRun {
@@ -121,6 +131,9 @@ func (was *Domain) Look(seen DomainSeen, networks NetworkDocs) (*Domain, []Call,
 	if now.Daemon == "" {
 		now.Daemon = was.Daemon
 	}
+	if err == nil {
+		was.setRefused(now, seen.Removed)
+	}
 	p.compare(was, now)
 	if was.Daemon != "" && now.Daemon != "" && was.Daemon != now.Daemon && !isLXC(now.Type) {
 		p.replug(was, now)
@@ -133,7 +146,7 @@ func (seen DomainSeen) record(known []Interface, networks NetworkDocs) (*Domain,
 	head, headErr := ParseDomain(seen.Live)
 	nics, err := nicsOf(seen.Live, seen.Inactive, known, networks)
 	return &Domain{
-		Conn: seen.Conn, UUID: seen.UUID, Name: seen.Name, ID: seen.ID,
+		Conn: seen.Conn, UUID: seen.UUID, Name: seen.Name, ID: seen.ID, NetworkConn: seen.NetworkConn,
 		Type: head.Type, Live: seen.Live, NICs: nics, Inexact: seen.Inexact, Daemon: seen.Daemon,
 	}, errors.Join(headErr, err)
 }
@@ -144,6 +157,7 @@ func (was *Domain) standIn(seen DomainSeen) *Domain {
 	now := *was
 	now.Name, now.Daemon = seen.Name, seen.Daemon
 	now.NICs = slices.Clone(was.NICs)
+	now.Refused = slices.Clone(was.Refused)
 	now.Inexact = "the guest's live document could not be read; this is the last one that could"
 	return &now
 }
@@ -156,8 +170,8 @@ type plan struct {
 }
 
 // add appends a call about nic. d is the record whose names and id the call
-// carries, doc the one whose document.
-func (p *plan) add(op Op, d *Domain, nic Interface, doc *Domain) {
+// carries, doc the one whose document. undo is what a refusal means.
+func (p *plan) add(op Op, d *Domain, nic Interface, doc *Domain, undo Undo) {
 	if nic.Network == "" {
 		return
 	}
@@ -174,6 +188,7 @@ func (p *plan) add(op Op, d *Domain, nic Interface, doc *Domain) {
 		NIC:       &NICRef{MAC: nic.MAC, Alias: nic.Alias, Target: nic.Target},
 		Documents: Documents{Interface: nic, Network: network, Domain: doc.Live},
 		Inexact:   inexact,
+		Undo:      undo,
 	})
 }
 
@@ -181,7 +196,7 @@ func (p *plan) add(op Op, d *Domain, nic Interface, doc *Domain) {
 // (qemuNetworkPrepareDevices, virLXCProcessSetupInterfaces).
 func (p *plan) plugAll(now *Domain) {
 	for _, nic := range now.NICs {
-		p.add(OpPlugged, now, nic, now)
+		p.add(OpPlugged, now, nic, now, p.seen.undoStart())
 	}
 }
 
@@ -189,7 +204,7 @@ func (p *plan) plugAll(now *Domain) {
 // (qemuProcessStop, virLXCProcessCleanup), with its last live documents.
 func (p *plan) unplugAll(was *Domain) {
 	for _, nic := range was.NICs {
-		p.add(OpUnplugged, was, nic, was)
+		p.add(OpUnplugged, was, nic, was, Undo{})
 	}
 }
 
@@ -198,7 +213,7 @@ func (p *plan) replug(was, now *Domain) {
 	p.seen.Cause = CauseRestart
 	for _, m := range match(was.NICs, now.NICs, p.seen.Removed) {
 		if m.was != nil && m.now != nil && m.was.Network == m.now.Network {
-			p.add(OpPlugged, now, *m.now, now)
+			p.add(OpPlugged, now, *m.now, now, p.seen.Cause.undo(UndoPlug))
 		}
 	}
 }
@@ -210,7 +225,7 @@ func (p *plan) compare(was, now *Domain) {
 	pairs := match(was.NICs, now.NICs, p.seen.Removed)
 	for _, m := range pairs {
 		if m.now == nil {
-			p.add(OpUnplugged, now, *m.was, detachDoc(was, now))
+			p.add(OpUnplugged, now, *m.was, detachDoc(was, now), Undo{})
 		}
 	}
 	for _, m := range pairs {
@@ -220,12 +235,12 @@ func (p *plan) compare(was, now *Domain) {
 		// A device update from one network to another: libvirt allocates the new
 		// place before it gives the old one back, and in both calls its domain
 		// document still lists the old interface (qemuDomainChangeNet, 1.2.2).
-		p.add(OpPlugged, now, *m.now, was)
-		p.add(OpUnplugged, now, *m.was, was)
+		p.add(OpPlugged, now, *m.now, was, p.seen.undoUpdate(*m.was))
+		p.add(OpUnplugged, now, *m.was, was, Undo{})
 	}
 	for _, m := range pairs {
 		if m.was == nil {
-			p.add(OpPlugged, now, *m.now, now)
+			p.add(OpPlugged, now, *m.now, now, p.seen.Cause.undo(UndoPlug))
 		}
 	}
 	now.NICs = withoutRemoved(now.NICs, pairs)

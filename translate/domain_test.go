@@ -344,6 +344,7 @@ func TestDomainCall(t *testing.T) {
 		Domain:    &DomainRef{Conn: "qemu:///system", Name: "g1", UUID: guestUUID, ID: 3},
 		NIC:       &NICRef{MAC: "m1", Alias: "net0"},
 		Documents: Documents{Interface: record.NICs[0], Network: network, Domain: seen.Live},
+		Undo:      Undo{Not: "it is not known whether the guest was booted"},
 	}}
 	if d := cmp.Diff(want, calls); d != "" {
 		t.Error(d)

@@ -70,7 +70,9 @@ func (was *Network) Look(seen NetworkSeen) (*Network, []Call) {
 		}
 	}
 	up := func() []Call {
-		return []Call{call(OpStart, seen.start(), seen.Inexact), call(OpStarted, seen.Live, seen.Inexact)}
+		start, started := call(OpStart, seen.start(), seen.Inexact), call(OpStarted, seen.Live, seen.Inexact)
+		start.Undo, started.Undo = seen.Cause.undo(UndoNetwork), seen.Cause.undo(UndoNetwork)
+		return []Call{start, started}
 	}
 	if was == nil {
 		if !seen.Active {

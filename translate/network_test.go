@@ -47,6 +47,9 @@ func netCalls(calls ...Call) []Call {
 		if calls[i].Cause == "" {
 			calls[i].Cause = CauseEvent
 		}
+		if calls[i].Op == OpStart || calls[i].Op == OpStarted {
+			calls[i].Undo = calls[i].Cause.undo(UndoNetwork)
+		}
 	}
 	return calls
 }

@@ -55,6 +55,15 @@ func (p *PlugCount) Of(call Call) int {
 	return total(nics)
 }
 
+// Refused takes back what [PlugCount.Of] counted for a plugged call whose refusal has been
+// undone: natively the counter is rolled back (networkAllocateActualDevice, 1.2.2).
+func (p *PlugCount) Refused(call Call) {
+	if call.Op == OpPlugged {
+		call.Op = OpUnplugged
+		p.Of(call)
+	}
+}
+
 // renew counts an interface that was plugged already and is plugged again.
 func (p *PlugCount) renew(network networkKey) int {
 	if p.renewed == nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -19,11 +20,16 @@ type runOptions struct {
 	adopt     string
 	without   string
 	reconcile time.Duration
-	ops       string
-	timeout   time.Duration
-	parallel  int
-	logLevel  string
-	logFormat string
+	runDir    string
+	libDir    string
+	onFailure string
+
+	historyDir string
+	ops        string
+	timeout    time.Duration
+	parallel   int
+	logLevel   string
+	logFormat  string
 }
 
 func runCommand() *cobra.Command {
@@ -38,6 +44,10 @@ A libvirtd that is not there, or goes away, is waited for.`,
   hookbridge run --ops plugged,unplugged`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.historyDir = "/var/lib/hookbridge/history"
+			if cmd.Flags().Changed("state-dir") {
+				o.historyDir = filepath.Join(o.stateDir, "history")
+			}
 			a, err := o.agent()
 			if err != nil {
 				return usageError{err}
@@ -52,6 +62,9 @@ A libvirtd that is not there, or goes away, is waited for.`,
 	f.StringVar(&o.adopt, "adopt", "announce", "what to do with what already runs at the first start: announce, or record without a call")
 	f.StringVar(&o.without, "without", "", "behave as if libvirt lacked these features: a comma separated `list`")
 	f.DurationVar(&o.reconcile, "reconcile-interval", 0, "how often to compare everything; 0: every 30s where libvirt lacks events, negative: never")
+	f.StringVar(&o.runDir, "libvirt-run-dir", "", "`directory` of libvirtd's status files, such as /run/libvirt (default: found out)")
+	f.StringVar(&o.libDir, "libvirt-state-dir", "", "`directory` of libvirtd's state, such as /var/lib/libvirt (default: found out)")
+	f.StringVar(&o.onFailure, "on-failure", "undo", "what a failing script leads to: undo the change that it refused, or log")
 	f.StringVar(&o.ops, "ops", "auto", "operations to replay: a comma separated `list`, or auto for those that libvirtd does not run itself")
 	f.DurationVar(&o.timeout, "timeout", 300*time.Second, "end a script that runs longer than this; 0 never")
 	f.IntVar(&o.parallel, "parallel", 0, "how many scripts may run at once (default: the number of cores)")
@@ -84,8 +97,14 @@ func (o runOptions) agent() (*agent.Agent, error) {
 		Without:  without,
 
 		ReconcileInterval: o.reconcile,
+		LibvirtRunDir:     o.runDir,
+		LibvirtStateDir:   o.libDir,
 
-		Ops:      ops,
+		Ops: ops,
+
+		OnFailure:  agent.OnFailure(o.onFailure),
+		HistoryDir: o.historyDir,
+
 		Timeout:  o.timeout,
 		Parallel: o.parallel,
 		Log:      log,

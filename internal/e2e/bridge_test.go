@@ -37,7 +37,7 @@ type bridge struct {
 }
 
 // binary returns the program under test.
-func binary(t *testing.T) string {
+func binary(t testing.TB) string {
 	t.Helper()
 	path := os.Getenv("HOOKBRIDGE_BINARY")
 	if path == "" {
@@ -52,14 +52,14 @@ func binary(t *testing.T) string {
 
 // startBridge starts hookbridge inside the host and waits until it has seen
 // everything that is there.
-func startBridge(t *testing.T, h *testhost.Host, args ...string) *bridge {
+func startBridge(t testing.TB, h *testhost.Host, args ...string) *bridge {
 	t.Helper()
 	b := launchBridge(t, h, args...)
 	b.awaitLine(t, "watching")
 	return b
 }
 
-func launchBridge(t *testing.T, h *testhost.Host, args ...string) *bridge {
+func launchBridge(t testing.TB, h *testhost.Host, args ...string) *bridge {
 	t.Helper()
 	b := &bridge{ended: make(chan struct{}), more: make(chan struct{}, 1)}
 	args = slices.Concat([]string{"run", "--log-level", "debug", "--log-format", "text", "--hook-dir", hookDir}, lackArgs(), args)
@@ -101,13 +101,13 @@ func (b *bridge) text() string {
 }
 
 // awaitLine waits for a line that holds the text.
-func (b *bridge) awaitLine(t *testing.T, text string) {
+func (b *bridge) awaitLine(t testing.TB, text string) {
 	t.Helper()
 	b.awaitLines(t, text, 1)
 }
 
 // awaitLines waits for n lines that hold the text.
-func (b *bridge) awaitLines(t *testing.T, text string, n int) {
+func (b *bridge) awaitLines(t testing.TB, text string, n int) {
 	t.Helper()
 	timeout := time.After(testhost.DefaultWait)
 	for strings.Count(b.text(), text) < n {
@@ -125,7 +125,7 @@ func (b *bridge) awaitLines(t *testing.T, text string, n int) {
 
 // stop ends hookbridge as systemd would and checks that it ends well. It may be
 // called twice.
-func (b *bridge) stop(t *testing.T) {
+func (b *bridge) stop(t testing.TB) {
 	t.Helper()
 	if b.killed {
 		return

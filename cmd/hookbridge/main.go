@@ -63,6 +63,9 @@ func exitCode(err error) int {
 	}
 }
 
+// extraCommands are those that a build tag brings in.
+var extraCommands []func() *cobra.Command
+
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "hookbridge",
@@ -82,6 +85,9 @@ interface is plugged into or unplugged from it.`,
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(runCommand(), demoCommand(), versionCommand())
+	for _, command := range extraCommands {
+		root.AddCommand(command())
+	}
 	markArgErrors(root)
 	return root
 }

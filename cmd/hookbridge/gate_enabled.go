@@ -1,0 +1,5 @@
+//go:build gate
+
+package main
+
+func init() { extraCommands = append(extraCommands, gateCommand) }

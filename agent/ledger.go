@@ -241,7 +241,7 @@ func (l *ledger) sawNetwork(seen translate.NetworkSeen, listed, arrived time.Tim
 		delete(l.undone, k)
 	}
 	l.networks[k] = &announcedNetwork{Network: now, listed: listed, life: c.life}
-	if was == nil || *was != *now {
+	if was == nil || len(c.calls) > 0 || *was != *now {
 		l.send(c)
 	}
 }

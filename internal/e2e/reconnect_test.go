@@ -141,7 +141,7 @@ func TestReconnectsLeaveNothingBehind(t *testing.T) {
 	r := newRelay(t, path, h.Path("/run/libvirt/libvirt-sock"))
 	start := func(state string) *bridge {
 		return runOld(t, h, []string{"GOTRACEBACK=all"}, "--hook-dir", hookDir, "--ops", everything, "--state-dir", state,
-			"--log-level", "info", "--connect", "qemu+unix:///system?socket="+path)
+			"--connect", "qemu+unix:///system?socket="+path)
 	}
 	fresh := start("/run/fresh")
 	fresh.awaitLine(t, "watching")
@@ -168,6 +168,8 @@ func TestReconnectsLeaveNothingBehind(t *testing.T) {
 	s.settle()
 	s.virsh(cmdline("destroy", "g"), cmdline("net-destroy", "front"))
 	compare(t, h.Native().MustCalls(t), ours.MustCalls(t))
+	// A recorder's call is there before its script has ended.
+	b.awaitLines(t, `msg="done with"`, len(ours.MustCalls(t)))
 
 	t.Logf("%d reconnects: descriptors %d, then %d; libvirtd's %d, then %d; memory %d KiB, then %d",
 		times, files, descriptors(t, pid), daemonFiles, descriptors(t, daemon), memory, resident(t, pid))

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // lxcURI is where LXC guests are.
@@ -118,10 +119,22 @@ func (h *Host) AwaitContainer(t testing.TB, c Container, n int) {
 	}
 }
 
-// AttachToContainer hot-plugs a card into a running LXC guest.
+// AttachToContainer hot-plugs a card into a running LXC guest. libvirtd learns a
+// moment after the start which process the container's init is, and attaches
+// nothing before; nothing tells when it knows, so it is asked again.
 func (h *Host) AttachToContainer(t testing.TB, guest string, n NIC) {
 	t.Helper()
-	h.VirshLXC(t, "attach-device", "--live", "--domain", guest, "--file", h.File(t, n.xml("")))
+	file := h.File(t, n.xml(""))
+	deadline := time.Now().Add(DefaultWait)
+	for {
+		_, err := h.VirshErr("-c", "lxc:///system", "attach-device", "--live", "--domain", guest, "--file", file)
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "until init PID is known") || time.Now().After(deadline) {
+			t.Fatalf("testhost: attaching to container %s: %v", guest, err)
+		}
+	}
 }
 
 // DetachFromContainer takes a card from a running LXC guest.

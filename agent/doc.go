@@ -14,11 +14,19 @@
 // call at a time for a network and one for a guest, and runs the scripts
 // through package exec.
 //
+// A script that refuses a change has the consequences that it has natively, as
+// far as they can be had after the fact: the change is undone. What that means is
+// decided by translate and carried out here, once, if nothing has changed since.
+//
 // # Contracts
 //
 // Callbacks run on libvirt's event loop. They copy names and numbers into a
 // hint, recover from panics and return: a slow script or a slow libvirtd never
 // delays keepalive.
+//
+// What was announced and the calls that are planned are kept in one transaction
+// before the first of them is made: an agent that is killed at any instant goes on
+// where it was, and makes a call that had not ended again.
 //
 // A watcher survives its libvirtd. An unreachable one is tried again with
 // backoff; a feature that the daemon or the client library lacks is done

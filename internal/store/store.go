@@ -84,7 +84,7 @@ type Store struct {
 // and an empty one takes its place.
 func Open(dir, boot string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("the state directory: %w", err)
+		return nil, fmt.Errorf("the state directory: %w; run as root, or name a directory that can be written with --state-dir", err)
 	}
 	path := filepath.Join(dir, fileName)
 	db, damage, err := open(path, dir)

@@ -40,7 +40,7 @@ unit: setup-build corpora
 
 ## agent-test: the agent and the command on libvirt's test driver
 agent-test: setup-build
-	$(GO) test -race -tags $(TAGS) $(TESTARGS) ./agent/... ./cmd/...
+	$(GO) test -race -tags $(TAGS) $(TESTARGS) ./agent/... ./cmd/... ./internal/store ./internal/history ./internal/reckon ./internal/gate/...
 
 ## e2e: against a private, real libvirtd; needs root
 e2e: build

@@ -59,11 +59,19 @@ func startBridge(t testing.TB, h *testhost.Host, args ...string) *bridge {
 	return b
 }
 
+// launchBridge starts hookbridge with the suite's arguments and does not wait.
 func launchBridge(t testing.TB, h *testhost.Host, args ...string) *bridge {
 	t.Helper()
+	return launch(t, h, nil, slices.Concat([]string{"--hook-dir", hookDir}, lackArgs(), args)...)
+}
+
+// launch starts hookbridge with more in its environment and these arguments.
+func launch(t testing.TB, h *testhost.Host, env []string, args ...string) *bridge {
+	t.Helper()
 	b := &bridge{ended: make(chan struct{}), more: make(chan struct{}, 1)}
-	args = slices.Concat([]string{"run", "--log-level", "debug", "--log-format", "text", "--hook-dir", hookDir}, lackArgs(), args)
+	args = append([]string{"run", "--log-level", "debug", "--log-format", "text"}, args...)
 	b.cmd = h.Command(context.Background(), binary(t), args...)
+	b.cmd.Env = append(b.cmd.Env, env...)
 	stderr, err := b.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

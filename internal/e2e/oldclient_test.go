@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -45,29 +44,6 @@ func oldSymbols(t *testing.T, h *testhost.Host) string {
 
 const absentLibraries = "HIDE_LIBRARIES=libvirt-admin.so.0,libvirt-qemu.so.0,libvirt-lxc.so.0"
 
-// runOld starts hookbridge with a client library that lacks something.
-func runOld(t *testing.T, h *testhost.Host, env []string, args ...string) *bridge {
-	t.Helper()
-	b := &bridge{ended: make(chan struct{}), more: make(chan struct{}, 1)}
-	b.cmd = h.Command(context.Background(), binary(t), append([]string{"run", "--log-level", "debug", "--log-format", "text"}, args...)...)
-	b.cmd.Env = append(b.cmd.Env, env...)
-	stderr, err := b.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go b.read(stderr)
-	t.Cleanup(func() {
-		b.stop(t)
-		if t.Failed() {
-			t.Logf("hookbridge said:\n%s", b.text())
-		}
-	})
-	return b
-}
-
 // Everything of the first light with the library of 0.8.0: without network and
 // device events, without lists, close callback, keepalive and liveness, without an
 // event loop of the library's own.
@@ -76,7 +52,7 @@ func TestClientLibraryOf080(t *testing.T) {
 	h := testhost.Start(t, testhost.WithLXC())
 	ours := h.InstallRecorder(t, hookDir)
 	trace := filepath.Join(h.Scratch(), "trace")
-	b := runOld(t, h, []string{
+	b := launch(t, h, []string{
 		"LD_PRELOAD=" + hider(t, h), "HIDE_EXCEPT=" + oldSymbols(t, h), "HIDE_TRACE=" + trace, absentLibraries,
 	}, "--hook-dir", hookDir, "--ops", everything)
 	b.awaitLines(t, "watching", 2)
@@ -116,7 +92,7 @@ func TestClientLibraryOf080Reconnects(t *testing.T) {
 	t.Parallel()
 	h := testhost.Start(t)
 	ours := h.InstallRecorder(t, hookDir)
-	b := runOld(t, h, []string{"LD_PRELOAD=" + hider(t, h), "HIDE_EXCEPT=" + oldSymbols(t, h), absentLibraries},
+	b := launch(t, h, []string{"LD_PRELOAD=" + hider(t, h), "HIDE_EXCEPT=" + oldSymbols(t, h), absentLibraries},
 		"--hook-dir", hookDir, "--ops", everything, "--connect", "qemu:///system")
 	b.awaitLine(t, "watching")
 	s := &scene{Host: h, t: t, ours: ours, b: b}
@@ -148,7 +124,7 @@ func TestEachFunctionMissing(t *testing.T) {
 	start := func(name string, env ...string) missing {
 		dir := "/etc/missing/" + name
 		m := missing{name: name, log: h.InstallRecorder(t, dir)}
-		m.b = runOld(t, h, append(env, preload, absentLibraries), "--connect", "qemu:///system",
+		m.b = launch(t, h, append(env, preload, absentLibraries), "--connect", "qemu:///system",
 			"--hook-dir", dir, "--state-dir", "/run/missing/"+name, "--ops", everything)
 		return m
 	}

@@ -140,7 +140,7 @@ func TestReconnectsLeaveNothingBehind(t *testing.T) {
 	path := filepath.Join(h.Scratch(), "relay")
 	r := newRelay(t, path, h.Path("/run/libvirt/libvirt-sock"))
 	start := func(state string) *bridge {
-		return runOld(t, h, []string{"GOTRACEBACK=all"}, "--hook-dir", hookDir, "--ops", everything, "--state-dir", state,
+		return launch(t, h, []string{"GOTRACEBACK=all"}, "--hook-dir", hookDir, "--ops", everything, "--state-dir", state,
 			"--connect", "qemu+unix:///system?socket="+path)
 	}
 	fresh := start("/run/fresh")

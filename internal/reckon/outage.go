@@ -31,6 +31,7 @@ func (s *story) outages(at node) []move {
 					m := s.step(at, s.nameOf(at.i, k+1), k+1-at.i, len(want), 0)
 					m.cost = 1 + 2*(len(m.native)-len(m.ours))
 					if m.cost > 0 {
+						m.cost += s.late(m.ours, w)
 						all = append(all, m)
 					}
 				}
@@ -52,6 +53,15 @@ func (s *story) follows(j int, want []Call, w Window) bool {
 		}
 	}
 	return true
+}
+
+// late makes the outage that ended last before hookbridge's calls the one that
+// they are about, as lag does for single calls.
+func (s *story) late(ours []int, w Window) (cost int) {
+	for _, o := range ours {
+		cost += min(max(0, int(s.ours[o].Time.Sub(w.To).Seconds())), 60)
+	}
+	return cost
 }
 
 // difference is what there is to tell of an outage, in the ways that are right.

@@ -279,3 +279,39 @@ func TestDifferences(t *testing.T) {
 		})
 	}
 }
+
+// Of several outages in which a pair can have come and gone, it is the one before
+// the calls that were made next: what hookbridge catches up on is what it has
+// missed last.
+func TestPairIsMissingFromTheNearestOutage(t *testing.T) {
+	const up = "1 a start\n2 a started\n"
+	native := log(t, up+`
+		64.4 a plugged g/m/1
+		67.5 a unplugged g/m/1
+		68.4 a plugged g/m/2
+		68.9 a unplugged g/m/2
+		69.2 a plugged g/m/3
+		71.0 a unplugged g/m/3
+		71.1 a plugged g/m/4
+		71.7 a unplugged g/m/4
+		72.6 a plugged g/m/5
+		73.1 a unplugged g/m/5`)
+	ours := log(t, up+`
+		64.7 a plugged g/m
+		69.2 a unplugged g/m RETRY
+		69.4 a plugged g/m
+		74.1 a unplugged g/m RETRY
+		74.1 a plugged g/m RETRY
+		74.2 a unplugged g/m RETRY
+		74.2 a plugged g/m RETRY
+		74.2 a unplugged g/m`)
+	r := Compare(native, ours, Circumstances{Unwatched: windows(67.3, 69.25, 70.2, 71.5, 70.7, 74.3)})
+	if !r.OK() || r.Allowed[Unobserved] != 2 {
+		t.Errorf("%+v", r)
+	}
+	for _, told := range r.Told {
+		if strings.HasPrefix(told, Unobserved) && !strings.Contains(told, "00:01:08") && !strings.Contains(told, "00:01:07") {
+			t.Errorf("missing: %s", told)
+		}
+	}
+}

@@ -144,7 +144,9 @@ func (w *watcher) networkDocs(conn *libvirt.Connect, was *announcedDomain, seen 
 	docs := map[string]doc{}
 	names := networksOf(was, seen)
 	for _, name := range names {
-		if seen.Running && w.ledger.network(w.host.conn, name) == nil {
+		// What was announced of a network before everything was compared may be
+		// of an earlier life of it.
+		if seen.Running && (w.ledger.network(w.host.conn, name) == nil || !w.host.known()) {
 			if err := w.lookAtNetwork(conn, name, w.causeOfNetwork(seen), hint{}); err != nil {
 				return nil, err
 			}

@@ -133,6 +133,10 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if left := dispatcher.close(); left > 0 {
 		log.WithField("calls", left).Warn("stopped with hook calls that were not made; they are kept for the next start")
 	}
+	undone := caller.undoer.counts.snapshot()
+	log.WithFields(logrus.Fields{
+		"calls": caller.made.Load(), "inexact": caller.inexact.Load(), "undone": undone.Done, "undo_failed": undone.Failed,
+	}).Info("stopped")
 	close(stopLoop)
 	<-loopEnded
 	return nil

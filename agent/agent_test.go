@@ -236,6 +236,12 @@ func TestShortLivedGuests(t *testing.T) {
 		want = append(want, "n plugged begin - g 52:54:00:00:00:01", "n unplugged begin - g 52:54:00:00:00:01")
 	}
 	r.expect(want...)
+	r.stop()
+	// Those that were learnt too late are told one by one and counted.
+	late := strings.Count(r.log.String(), "learnt too late")
+	if want := fmt.Sprintf("calls=%d inexact=%d ", 2*rounds+len(adopted)+2, late); !strings.Contains(r.log.String(), want) {
+		t.Errorf("no %q when it stopped", want)
+	}
 }
 
 // Networks that go down and up faster than they can be looked at get the whole

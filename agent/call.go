@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -29,6 +30,8 @@ type caller struct {
 	log     *logrus.Logger
 	undoer  *undoer
 	reports reportLog
+	made    atomic.Int64 // calls
+	inexact atomic.Int64 // of these with a document that was learnt too late
 	history *history.Log // nil: none is kept
 	onCall  func(Finished)
 }
@@ -78,7 +81,9 @@ func (c *caller) make(ctx context.Context, call translate.Call, retry bool, conn
 	if err != nil {
 		log.WithError(err).Warn("the document on stdin holds a part that could not be read; it is passed as libvirt gave it")
 	}
+	c.made.Add(1)
 	if call.Inexact != "" {
+		c.inexact.Add(1)
 		log.Warnf("learnt too late for libvirt's live document: %s", call.Inexact)
 	}
 	env := []string{"HOOKBRIDGE_RUN=" + run, "HOOKBRIDGE_CAUSE=" + string(call.Cause)}

@@ -144,7 +144,7 @@ func TestKilledInTheMidstOfACall(t *testing.T) {
 	s.DefineAndStart(t, testhost.NAT("front", 81))
 	s.StartGuest(t, testhost.Guest{Name: "g", NICs: nics("front", "front")})
 	s.ours.WaitFor(t, "front", "started")
-	s.b.awaitLine(t, "planned") // the guest's calls are kept
+	s.b.awaitLines(t, "network=front op=plugged", 2) // planned, so they are kept
 	s.b.kill(t)
 	held.Remove(t)
 	s.again()

@@ -198,8 +198,3 @@ func (a *Agent) watchers(ledger *ledger, replay *replay) []*watcher {
 	}
 	return all
 }
-
-// String names what the agent watches.
-func (a *Agent) String() string {
-	return fmt.Sprintf("agent for %v", a.cfg.Connect)
-}

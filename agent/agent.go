@@ -3,74 +3,79 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
-	"path/filepath"
-	"runtime"
 	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
-	"hookbridge/exec"
 	"hookbridge/internal/history"
 	"hookbridge/internal/store"
-	"hookbridge/translate"
 )
 
-// Agent watches libvirt and runs hook scripts. Make one with [New].
+// Agent watches libvirt and runs hook scripts. Make one with [New]. Its methods
+// may be called from any goroutine.
 type Agent struct {
 	cfg Config
+
+	ready   chan struct{} // closed when running is set
+	ended   chan struct{} // closed when Run has returned
+	running *running
 }
+
+// running is what a running agent consists of.
+type running struct {
+	keeper     keeper
+	replay     *replay
+	caller     *caller
+	dispatcher *dispatcher
+	ledger     *ledger
+	watchers   []*watcher
+	settled    *settled
+	loop       *pollLoop
+	started    time.Time
+}
+
+// parts returns what the agent consists of, once it runs. The error says that it
+// has ended, or that ctx did first.
+func (a *Agent) parts(ctx context.Context) (*running, error) {
+	select {
+	case <-a.ended:
+		return nil, errEnded
+	default:
+	}
+	select {
+	case <-a.ready:
+		return a.running, nil
+	case <-a.ended:
+		return nil, errEnded
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+var (
+	errEnded  = errors.New("the agent has ended")
+	errNotYet = errors.New("the agent does not run yet")
+)
 
 // New checks a configuration and fills in its defaults. The error is about the
 // configuration alone: nothing is connected, nothing is read.
 func New(cfg Config) (*Agent, error) {
-	for _, uri := range cfg.Connect {
-		if err := CheckURI(uri); err != nil {
-			return nil, err
-		}
+	cfg, err := cfg.checked()
+	if err != nil {
+		return nil, err
 	}
-	if cfg.Parallel < 0 || cfg.Timeout < 0 {
-		return nil, errors.New("neither the number of parallel scripts nor their timeout can be negative")
-	}
-	if cfg.HookDir == "" {
-		cfg.HookDir = defaultHookDir
-	}
-	var err error
-	if cfg.HookDir, err = filepath.Abs(cfg.HookDir); err != nil {
-		return nil, fmt.Errorf("hook directory: %w", err)
-	}
-	switch cfg.Adopt {
-	case "":
-		cfg.Adopt = AdoptAnnounce
-	case AdoptAnnounce, AdoptRecord:
-	default:
-		return nil, fmt.Errorf("what is there already can be met with %q or %q, not with %q", AdoptAnnounce, AdoptRecord, cfg.Adopt)
-	}
-	switch cfg.OnFailure {
-	case "":
-		cfg.OnFailure = OnFailureUndo
-	case OnFailureUndo, OnFailureLog:
-	default:
-		return nil, fmt.Errorf("a script that fails can lead to %q or %q, not to %q", OnFailureUndo, OnFailureLog, cfg.OnFailure)
-	}
-	if cfg.Payload == "" {
-		cfg.Payload = translate.Payload123
-	}
-	if cfg.Parallel == 0 {
-		cfg.Parallel = runtime.NumCPU()
-	}
-	if cfg.Log == nil {
-		cfg.Log = logrus.StandardLogger()
-	}
-	return &Agent{cfg: cfg}, nil
+	return &Agent{cfg: cfg, ready: make(chan struct{}), ended: make(chan struct{})}, nil
 }
 
 // Run watches until ctx is cancelled, then takes no more events, lets the
 // scripts that run finish, and returns nil. An unreachable libvirtd, a missing
 // hook directory and a failing script are no reasons to return. The error says
 // that libvirt's client library could not be set up at all, or that the state
-// cannot be opened: another agent has it, or a newer hookbridge wrote it.
+// cannot be opened: another agent has it, or a newer hookbridge wrote it. An agent
+// runs once.
 func (a *Agent) Run(ctx context.Context) (err error) {
+	defer close(a.ended)
 	log := a.cfg.Log
 	keeper := keeper{log: log}
 	if a.cfg.StateDir != "" {
@@ -85,61 +90,74 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	}
 
 	stopLoop := make(chan struct{})
-	loopEnded, err := runEventLoop(stopLoop, func(err error) {
+	loop, loopEnded, err := runEventLoop(stopLoop, func(err error) {
 		log.WithError(err).Error("libvirt's event loop has ended")
 	})
 	if err != nil {
 		return err
 	}
 
-	replay := newReplay(a.cfg.Ops)
-	caller := &caller{
-		hooks:   &exec.Hooks{Dir: a.cfg.HookDir, Name: "network", Timeout: a.cfg.Timeout},
-		payload: a.cfg.Payload,
-		ops:     replay.ops,
-		keeper:  keeper,
-		log:     log,
-		onCall:  a.cfg.OnCall,
-	}
-	caller.count.restore(earlier.counts)
-	// Scripts are not tied to ctx: they are let finish.
-	dispatcher := newDispatcher(context.WithoutCancel(ctx), a.cfg.Parallel, caller.call)
-	defer context.AfterFunc(ctx, func() {
-		dispatcher.stop()
-		log.Info("stopping: scripts that run are let finish")
-	})()
-	ledger := newLedger(dispatcher.submit, keeper)
-	ledger.withdraw = dispatcher.withdraw
-	ledger.restore(earlier)
-	ledger.recordOnly = a.cfg.Adopt == AdoptRecord
-	if n := len(earlier.chains); n > 0 {
-		log.WithField("chains", n).Info("an earlier run left calls unfinished: they are made again")
-	}
-
-	all := a.watchers(ledger, replay)
-	caller.undoer = &undoer{policy: a.cfg.OnFailure, ledger: ledger, watchers: all}
+	r := a.assemble(ctx, keeper, earlier)
+	r.loop = loop
 	if a.cfg.HistoryDir != "" {
-		if caller.history, err = history.Open(a.cfg.HistoryDir, history.Limits{}); err != nil {
+		if r.caller.history, err = history.Open(a.cfg.HistoryDir, history.Limits{}); err != nil {
 			log.WithError(err).Error("the runs of hook scripts cannot be written down")
 		} else {
-			defer func() { err = errors.Join(err, caller.history.Close()) }()
+			defer func() { err = errors.Join(err, r.caller.history.Close()) }()
 		}
 	}
+	defer context.AfterFunc(ctx, func() {
+		r.dispatcher.stop()
+		log.Info("stopping: scripts that run are let finish")
+	})()
+	a.running = r
+	close(a.ready)
+
 	var watchers sync.WaitGroup
-	for _, w := range all {
+	for _, w := range r.watchers {
 		watchers.Go(func() { w.watch(ctx) })
 	}
 	watchers.Wait()
-	if left := dispatcher.close(); left > 0 {
+	if left := r.dispatcher.close(); left > 0 {
 		log.WithField("calls", left).Warn("stopped with hook calls that were not made; they are kept for the next start")
 	}
-	undone := caller.undoer.counts.snapshot()
+	undone := r.caller.undoer.counts.snapshot()
 	log.WithFields(logrus.Fields{
-		"calls": caller.made.Load(), "inexact": caller.inexact.Load(), "undone": undone.Done, "undo_failed": undone.Failed,
+		"calls": r.caller.made.Load(), "inexact": r.caller.inexact.Load(), "undone": undone.Done, "undo_failed": undone.Failed,
 	}).Info("stopped")
 	close(stopLoop)
 	<-loopEnded
 	return nil
+}
+
+// assemble puts together what runs, with what an earlier run has left.
+func (a *Agent) assemble(ctx context.Context, keeper keeper, earlier kept) *running {
+	log := a.cfg.Log
+	r := &running{keeper: keeper, replay: newReplay(a.cfg.Ops), started: time.Now()}
+	r.caller = &caller{
+		ops:    r.replay.ops,
+		keeper: keeper,
+		log:    log,
+		onCall: a.cfg.OnCall,
+	}
+	r.caller.settings.Store(settingsOf(a.cfg))
+	r.caller.count.restore(earlier.counts)
+	// Scripts are not tied to ctx: they are let finish.
+	r.dispatcher = newDispatcher(context.WithoutCancel(ctx), a.cfg.Parallel, r.caller.call)
+	r.ledger = newLedger(r.dispatcher.submit, keeper)
+	r.ledger.withdraw = r.dispatcher.withdraw
+	r.ledger.restore(earlier)
+	r.ledger.recordOnly = a.cfg.Adopt == AdoptRecord
+	if n := len(earlier.chains); n > 0 {
+		log.WithField("chains", n).Info("an earlier run left calls unfinished: they are made again")
+	}
+	r.watchers = a.watchers(r.ledger, r.replay)
+	r.settled = newSettled(len(r.watchers), a.cfg.OnSettled)
+	for _, w := range r.watchers {
+		w.settled = r.settled
+	}
+	r.caller.undoer = &undoer{settings: &r.caller.settings, ledger: r.ledger, watchers: r.watchers}
+	return r
 }
 
 // openStore opens the store of this boot and tells what became of an older one.

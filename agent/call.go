@@ -18,8 +18,7 @@ import (
 // caller makes one hook call: it writes the document, runs the scripts and says
 // what came of it.
 type caller struct {
-	hooks   *exec.Hooks
-	payload translate.Payload
+	settings atomic.Pointer[settings]
 
 	// ops are the operations that are hookbridge's to replay on a connection.
 	// The others pass through here too, unmade: they count.
@@ -77,7 +76,8 @@ func (c *caller) done(t task) {
 func (c *caller) make(ctx context.Context, call translate.Call, retry bool, connections int) Finished {
 	run := newRunID()
 	log := c.log.WithFields(callFields(run, call))
-	stdin, err := call.Stdin(c.payload, connections)
+	set := c.settings.Load()
+	stdin, err := call.Stdin(set.payload, connections)
 	if err != nil {
 		log.WithError(err).Warn("the document on stdin holds a part that could not be read; it is passed as libvirt gave it")
 	}
@@ -90,7 +90,7 @@ func (c *caller) make(ctx context.Context, call translate.Call, retry bool, conn
 	if retry {
 		env = append(env, "HOOKBRIDGE_RETRY=1")
 	}
-	report := c.hooks.Run(ctx, exec.Invocation{Args: call.Args(), Stdin: stdin, Env: env})
+	report := set.hooks.Run(ctx, exec.Invocation{Args: call.Args(), Stdin: stdin, Env: env})
 	return Finished{Run: run, Call: call, Stdin: stdin, Report: report}
 }
 

@@ -1,6 +1,10 @@
 package agent
 
 import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -76,6 +80,53 @@ type Config struct {
 	// OnReady, when set, is called once per connection when its events are
 	// registered and everything that was there has been looked at.
 	OnReady func(uri string)
+
+	// OnSettled, when set, is called once: when every connection is ready or has
+	// failed for the first time. A libvirtd that is not there is not waited for.
+	OnSettled func()
+}
+
+// checked fills in the defaults. The error says what is wrong with a field.
+func (cfg Config) checked() (Config, error) {
+	for _, uri := range cfg.Connect {
+		if err := CheckURI(uri); err != nil {
+			return cfg, err
+		}
+	}
+	if cfg.Parallel < 0 || cfg.Timeout < 0 {
+		return cfg, errors.New("neither the number of parallel scripts nor their timeout can be negative")
+	}
+	if cfg.HookDir == "" {
+		cfg.HookDir = defaultHookDir
+	}
+	var err error
+	if cfg.HookDir, err = filepath.Abs(cfg.HookDir); err != nil {
+		return cfg, fmt.Errorf("hook directory: %w", err)
+	}
+	switch cfg.Adopt {
+	case "":
+		cfg.Adopt = AdoptAnnounce
+	case AdoptAnnounce, AdoptRecord:
+	default:
+		return cfg, fmt.Errorf("what is there already can be met with %q or %q, not with %q", AdoptAnnounce, AdoptRecord, cfg.Adopt)
+	}
+	switch cfg.OnFailure {
+	case "":
+		cfg.OnFailure = OnFailureUndo
+	case OnFailureUndo, OnFailureLog:
+	default:
+		return cfg, fmt.Errorf("a script that fails can lead to %q or %q, not to %q", OnFailureUndo, OnFailureLog, cfg.OnFailure)
+	}
+	if cfg.Payload == "" {
+		cfg.Payload = translate.Payload123
+	}
+	if cfg.Parallel == 0 {
+		cfg.Parallel = runtime.NumCPU()
+	}
+	if cfg.Log == nil {
+		cfg.Log = logrus.StandardLogger()
+	}
+	return cfg, nil
 }
 
 // Finished is a call that was made, or could not be made.

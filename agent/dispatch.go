@@ -321,6 +321,16 @@ func (d *dispatcher) finish(c *chain) {
 	}
 }
 
+// limit sets how many calls may be made at a time.
+func (d *dispatcher) limit(parallel int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.parallel = parallel
+	for range d.turns {
+		d.employ()
+	}
+}
+
 // stop lets no other call begin. It returns at once.
 func (d *dispatcher) stop() {
 	d.mu.Lock()

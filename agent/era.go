@@ -26,14 +26,20 @@ func judgeDaemon(uri string, version uint32) translate.Verdict {
 // replay holds the operations to replay, by the connection that a network is
 // known by. A verdict is made anew at each connect.
 type replay struct {
-	fixed translate.Ops // from the configuration; nil: auto
-
 	mu       sync.Mutex
+	fixed    translate.Ops // from the configuration; nil: auto
 	verdicts map[string]translate.Verdict
 }
 
 func newReplay(fixed translate.Ops) *replay {
 	return &replay{fixed: fixed, verdicts: map[string]translate.Verdict{}}
+}
+
+// fix sets the operations, nil for auto.
+func (r *replay) fix(ops translate.Ops) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fixed = ops
 }
 
 // judged enters a verdict and reports whether it differs from the one before.
@@ -48,11 +54,11 @@ func (r *replay) judged(conn string, v translate.Verdict) (changed bool) {
 // ops returns the operations to replay. Before the first verdict there are none:
 // nothing can have been seen yet.
 func (r *replay) ops(conn string) translate.Ops {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.fixed != nil {
 		return r.fixed
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	v, ok := r.verdicts[conn]
 	if !ok {
 		return translate.Ops{}

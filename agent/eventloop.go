@@ -19,12 +19,12 @@ var theLoop = sync.OnceValues(func() (*pollLoop, error) {
 
 // runEventLoop runs libvirt's event loop until stop is closed. It has to run as
 // long as any connection is open: without it keepalive answers are not sent and
-// the daemon drops the connection. The returned channel is closed when the loop
+// the daemon drops the connection. The channel is closed when the loop
 // has ended.
-func runEventLoop(stop <-chan struct{}, failed func(error)) (<-chan struct{}, error) {
+func runEventLoop(stop <-chan struct{}, failed func(error)) (*pollLoop, <-chan struct{}, error) {
 	loop, err := theLoop()
 	if err != nil {
-		return nil, fmt.Errorf("libvirt's event loop cannot be set up (is libvirt.so.0 installed?): %w", err)
+		return nil, nil, fmt.Errorf("libvirt's event loop cannot be set up (is libvirt.so.0 installed?): %w", err)
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -40,5 +40,5 @@ func runEventLoop(stop <-chan struct{}, failed func(error)) (<-chan struct{}, er
 		loop.signal()
 		<-ended
 	}()
-	return finished, nil
+	return loop, finished, nil
 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,8 @@ import (
 // within the callbacks, which are called without the lock.
 type pollLoop struct {
 	wake int // an eventfd
+
+	turned atomic.Int64 // when the loop last turned, in nanoseconds since 1970
 
 	mu      sync.Mutex
 	last    int // the number given last: handles and timers share them
@@ -149,6 +152,7 @@ func (l *pollLoop) run(stop <-chan struct{}) error {
 
 // turn waits for something to happen and calls back.
 func (l *pollLoop) turn() error {
+	l.turned.Store(time.Now().UnixNano())
 	watches, fds, timeout := l.watched()
 	if _, err := unix.Poll(fds, timeout); err != nil && !errors.Is(err, unix.EINTR) {
 		return fmt.Errorf("poll: %w", err)

@@ -66,6 +66,7 @@ func (w *watcher) session(ctx context.Context) (established bool, err error) {
 	if w.onReady != nil {
 		w.onReady(w.uri)
 	}
+	w.settled.knows(w)
 	return true, w.follow(ctx, conn, queue, closed)
 }
 

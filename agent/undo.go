@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"libvirt.org/go/libvirt"
 
@@ -49,7 +50,7 @@ func undoFailed(err error) Undone {
 // undoer takes back changes that a script has refused: what natively would have
 // been aborted. It is called from the dispatcher's workers.
 type undoer struct {
-	policy   OnFailure
+	settings *atomic.Pointer[settings]
 	ledger   *ledger
 	watchers []*watcher
 	counts   undoCounts
@@ -99,7 +100,7 @@ func (u *undoer) consider(t task, verdict *exec.ScriptError) (undo bool, not Und
 	switch {
 	case verdict == nil || call.Undo == translate.Undo{}:
 		return false, Undone{}
-	case u.policy == OnFailureLog:
+	case u.settings.Load().onFailure == OnFailureLog:
 		not = notUndone("on_failure is log")
 	case call.Undo.Not != "":
 		not = notUndone(call.Undo.Not)

@@ -3,6 +3,7 @@ package agent
 import (
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -121,7 +122,9 @@ func TestConsider(t *testing.T) {
 			"not undone: the connection is one to another host",
 		},
 	} {
-		u := &undoer{policy: c.policy}
+		var set atomic.Pointer[settings]
+		set.Store(&settings{onFailure: c.policy})
+		u := &undoer{settings: &set}
 		undo, not := u.consider(c.task, c.verdict)
 		if undo != c.undo || not.Text != c.not {
 			t.Errorf("%s: %v, %q", name, undo, not.Text)

@@ -19,6 +19,7 @@ type watcher struct {
 	replay  *replay
 	log     *logrus.Entry
 	onReady func(uri string)
+	settled *settled
 
 	// optional says that nobody asked for this connection: a host that does not
 	// offer it is nothing to warn about.
@@ -79,6 +80,7 @@ func (w *watcher) watch(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		w.settled.knows(w)
 		if established {
 			delay.Reset()
 			told = ""

@@ -28,6 +28,7 @@ type running struct {
 	replay     *replay
 	caller     *caller
 	dispatcher *dispatcher
+	gate       *gate
 	ledger     *ledger
 	watchers   []*watcher
 	settled    *settled
@@ -145,7 +146,7 @@ func (a *Agent) assemble(ctx context.Context, keeper keeper, earlier kept) *runn
 	// Scripts are not tied to ctx: they are let finish.
 	r.dispatcher = newDispatcher(context.WithoutCancel(ctx), a.cfg.Parallel, r.caller.call)
 	r.ledger = newLedger(r.dispatcher.submit, keeper)
-	r.ledger.withdraw = r.dispatcher.withdraw
+	r.ledger.withdraw, r.ledger.abandon = r.dispatcher.withdraw, r.dispatcher.abandon
 	r.ledger.restore(earlier)
 	r.ledger.recordOnly = a.cfg.Adopt == AdoptRecord
 	if n := len(earlier.chains); n > 0 {
@@ -155,6 +156,10 @@ func (a *Agent) assemble(ctx context.Context, keeper keeper, earlier kept) *runn
 	r.settled = newSettled(len(r.watchers), a.cfg.OnSettled)
 	for _, w := range r.watchers {
 		w.settled = r.settled
+	}
+	r.gate = &gate{
+		ledger: r.ledger, dispatcher: r.dispatcher, replay: r.replay, watchers: r.watchers, log: log,
+		hookDir: func() string { return r.caller.settings.Load().hooks.Dir },
 	}
 	r.caller.undoer = &undoer{settings: &r.caller.settings, ledger: r.ledger, watchers: r.watchers}
 	return r

@@ -38,6 +38,9 @@ type caller struct {
 // call makes a call. When the script refuses a change that can be undone it
 // returns what remains to be done; see [dispatcher].
 func (c *caller) call(ctx context.Context, t task, rest []task, planned time.Time) aftermath {
+	if t.gate != nil {
+		return c.callAtGate(ctx, t, rest, planned)
+	}
 	connections := c.count.of(t.call)
 	if !t.silent {
 		for _, call := range c.ops(t.call.Conn).Select(t.call) {
@@ -48,6 +51,7 @@ func (c *caller) call(ctx context.Context, t task, rest []task, planned time.Tim
 				return func() []task { return c.takeBack(t, rest, f) }
 			}
 			f.Undo = not
+			t.outcome.tell(f)
 			c.tell(f)
 		}
 	}
@@ -63,6 +67,7 @@ func (c *caller) takeBack(t task, rest []task, f Finished) []task {
 	if !stands {
 		c.count.refused(t.call)
 	}
+	t.outcome.tell(f)
 	c.tell(f)
 	c.done(t)
 	return rest
@@ -70,6 +75,7 @@ func (c *caller) takeBack(t task, rest []task, f Finished) []task {
 
 func (c *caller) done(t task) {
 	c.keeper.done(t, c.count.interfaces(t.call))
+	t.outcome.end()
 	c.log.WithFields(callFields("", t.call)).Debug("done with")
 }
 

@@ -23,6 +23,12 @@ type task struct {
 	// hookbridge, and is only to be known and counted.
 	silent bool
 
+	// gate is set for the calls that a guest's start waits for, and for those that
+	// take them back.
+	gate *gateStep
+
+	outcome *outcome // nil: nobody waits for it
+
 	// life is that of the network when the call was planned, for a network's own
 	// calls.
 	life uint64
@@ -34,6 +40,8 @@ type chain struct {
 	tasks   []task
 	planned time.Time
 	number  uint64              // counts the chains in the order of their planning
+	undoing bool                // an aftermath is under way
+	outcast bool                // abandoned while it was
 	places  map[string]*segment // by network, where the guest's calls stand
 }
 
@@ -84,8 +92,9 @@ type dispatcher struct {
 }
 
 // aftermath is what a call leaves to be done that takes time but no script: an
-// undo. The lane and the guest wait for it; it does not count as a script that
-// runs. It returns what of the chain's rest is to be made.
+// undo. The guest waits for it, and a network that is itself concerned; other
+// guests' calls go on in the network, and it does not count as a script that runs.
+// It returns what of the chain's rest is to be made.
 type aftermath func() (rest []task)
 
 // lane is what one network has to do, in segments: those between barriers, and
@@ -236,46 +245,91 @@ func (d *dispatcher) work() {
 	for !d.closed && len(d.turns) > 0 && d.workers <= d.parallel {
 		l := d.turns[0]
 		d.turns = d.turns[1:]
-		if c := l.pick(); c != nil { // else it has been withdrawn
-			l.running = c
-			d.makeCalls(l, c)
-			l.running = nil
-			d.advance(l, c)
+		c := l.pick()
+		if c == nil { // it has been withdrawn
+			l.worked = false
+			d.wake(l)
+			continue
 		}
-		l.worked = false
-		d.wake(l)
+		l.running = c
+		after := d.makeCalls(l, c)
+		l.running = nil
+		switch {
+		case after == nil:
+			d.advance(l, c)
+			l.worked = false
+			d.wake(l)
+		case c.guest == "":
+			d.undoOfNetwork(l, c, after)
+		default:
+			d.undoOfGuest(l, c, after)
+		}
 	}
 }
 
 // makeCalls makes the calls at the head of a chain that are for this network.
-// Those that follow each other are made in one go, up to one with an aftermath.
-// d.mu is held, but not during the calls.
-func (d *dispatcher) makeCalls(l *lane, c *chain) {
+// Those that follow each other are made in one go, up to one with an aftermath,
+// which it returns. d.mu is held, but not during the calls.
+func (d *dispatcher) makeCalls(l *lane, c *chain) aftermath {
 	for more := true; more; more = !d.closed && len(c.tasks) > 0 && c.next() == l.network {
 		t, rest := c.tasks[0], c.tasks[1:]
 		d.mu.Unlock()
 		after := d.run(d.ctx, t, rest, c.planned)
-		if after != nil {
-			rest = d.resign(after)
-		}
 		d.mu.Lock()
-		d.shorten(c, rest, l.network)
 		if after != nil {
-			return
+			return after
 		}
+		d.shorten(c, c.tasks[1:], l.network) // some may have been cancelled meanwhile
+	}
+	return nil
+}
+
+// undoOfNetwork makes the aftermath of a network's own call: the network stands
+// still meanwhile. d.mu is held, but not during the aftermath.
+func (d *dispatcher) undoOfNetwork(l *lane, c *chain, after aftermath) {
+	c.undoing = true
+	d.turnBack(l.network)
+	rest := d.resign(after)
+	c.undoing = false
+	d.shorten(c, rest, l.network)
+	d.advance(l, c)
+	l.worked = false
+	d.wake(l)
+}
+
+// undoOfGuest makes the aftermath of a guest's call. The chain leaves the lane and
+// keeps its places: what waits for libvirt must not hold up the start of another
+// guest, for which libvirt may be waiting. d.mu is held, but not during the
+// aftermath.
+func (d *dispatcher) undoOfGuest(l *lane, c *chain, after aftermath) {
+	c.undoing = true
+	head := l.segments[0]
+	head.ready = slices.DeleteFunc(head.ready, func(o *chain) bool { return o == c })
+	l.worked = false
+	d.wake(l)
+	rest := d.resign(after)
+	c.undoing = false
+	if c.outcast {
+		rest = nil
+	}
+	d.shorten(c, rest, "")
+	switch {
+	case len(rest) == 0:
+		d.finish(c)
+	case !d.closed:
+		d.queue(c)
 	}
 }
 
-// resign lets somebody else work during an aftermath.
+// resign lets somebody else work during an aftermath. d.mu is held, but not during
+// the aftermath.
 func (d *dispatcher) resign(after aftermath) (rest []task) {
-	d.mu.Lock()
 	d.workers--
 	d.employ()
 	d.mu.Unlock()
 	rest = after()
 	d.mu.Lock()
 	d.workers++
-	d.mu.Unlock()
 	return rest
 }
 
@@ -307,7 +361,7 @@ func (d *dispatcher) advance(l *lane, c *chain) {
 // d.mu is held.
 func (d *dispatcher) finish(c *chain) {
 	delete(d.live, c)
-	if c.guest == "" {
+	if c.guest == "" || c.outcast {
 		return
 	}
 	rest := d.waiting[c.guest][1:]

@@ -51,6 +51,14 @@ func (r *replay) judged(conn string, v translate.Verdict) (changed bool) {
 	return !had || old.Native.String() != v.Native.String()
 }
 
+// news reports whether a verdict changes what is to be replayed.
+func (r *replay) news(conn string, v translate.Verdict) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old, had := r.verdicts[conn]
+	return !had || old.Auto().String() != v.Auto().String()
+}
+
 // ops returns the operations to replay. Before the first verdict there are none:
 // nothing can have been seen yet.
 func (r *replay) ops(conn string) translate.Ops {

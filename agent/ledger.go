@@ -33,14 +33,21 @@ type ledger struct {
 	// withdraw takes back calls that wait; see [dispatcher.withdraw].
 	withdraw func(guest, network string, drop func(translate.Call) bool) []store.CallID
 
-	lives     uint64               // of networks, counted
-	undone    map[string]time.Time // when an undo took a network down, until it is up again
-	destroyed map[string]int       // the id of the run of a domain that an undo ended, until it was seen to be gone
+	lives    uint64                 // of networks, counted
+	undone   map[string]time.Time   // when an undo took a network down, until it is up again
+	ended    map[string]endedRun    // by domain, until it is seen in another run
+	ungated  map[string]time.Time   // domains that the gate let pass without asking the script
+	abandon  func(guest string)     // see [dispatcher.abandon]
+	starting map[string]*beganStart // networks that are started by hand
 }
 
 // announcedNetwork is a record with what only the observer needs.
 type announcedNetwork struct {
 	*translate.Network
+
+	// entered is when the gate found the network without asking libvirt. What was
+	// read from libvirt before is older.
+	entered time.Time
 
 	// listed is when a look that no event asked for found the network; zero
 	// otherwise. An event that arrived before is older than what was seen.
@@ -57,8 +64,9 @@ type announcedDomain struct {
 	looked time.Time
 
 	refusal *refusal // under way
+	passage *passage // through the gate, under way
 
-	// since is when the last undo ended. Looks that began before are older than
+	// since is when the gate let the domain pass, or when the last undo ended. Looks that began before are older than
 	// what it did; the undo itself has asked for another.
 	since time.Time
 
@@ -68,14 +76,16 @@ type announcedDomain struct {
 
 func newLedger(submit func(chain), keeper keeper) *ledger {
 	return &ledger{
-		keeper:    keeper,
-		networks:  map[string]*announcedNetwork{},
-		domains:   map[string]*announcedDomain{},
-		uuids:     map[string]string{},
-		adopted:   map[string]bool{},
-		submit:    submit,
-		undone:    map[string]time.Time{},
-		destroyed: map[string]int{},
+		keeper:   keeper,
+		networks: map[string]*announcedNetwork{},
+		domains:  map[string]*announcedDomain{},
+		uuids:    map[string]string{},
+		adopted:  map[string]bool{},
+		submit:   submit,
+		undone:   map[string]time.Time{},
+		ended:    map[string]endedRun{},
+		ungated:  map[string]time.Time{},
+		starting: map[string]*beganStart{},
 	}
 }
 
@@ -203,9 +213,10 @@ func (l *ledger) announcedDomains(conn string) (uuids []string) {
 	return uuids
 }
 
-// sawNetwork enters an observation of a network. listed is the time of a look
-// that no event asked for, or zero; arrived that of the hint, or zero.
-func (l *ledger) sawNetwork(seen translate.NetworkSeen, listed, arrived time.Time) {
+// sawNetwork enters an observation of a network. looked is when it began, listed
+// the time of a look that no event asked for, or zero; arrived that of the hint, or
+// zero.
+func (l *ledger) sawNetwork(seen translate.NetworkSeen, looked, listed, arrived time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := key(seen.Conn, seen.Name)
@@ -215,6 +226,9 @@ func (l *ledger) sawNetwork(seen translate.NetworkSeen, listed, arrived time.Tim
 		a = &announcedNetwork{}
 	}
 	was := a.Network
+	if looked.Before(a.entered) {
+		return
+	}
 	if r := a.refusal; r != nil {
 		if was.SameLife(seen) {
 			return // the undo's end looks again
@@ -235,12 +249,15 @@ func (l *ledger) sawNetwork(seen translate.NetworkSeen, listed, arrived time.Tim
 		return
 	}
 	c.record, c.life = now, a.life
+	if by := l.starting[k]; by != nil && was == nil {
+		c.calls, c.outcome = c.calls[1:], by.started // start has been called
+	}
 	if was == nil || slices.ContainsFunc(c.calls, func(call translate.Call) bool { return call.Op == translate.OpStart }) {
 		l.lives++
 		c.life = l.lives
 		delete(l.undone, k)
 	}
-	l.networks[k] = &announcedNetwork{Network: now, listed: listed, life: c.life}
+	l.networks[k] = &announcedNetwork{Network: now, entered: a.entered, listed: listed, life: c.life}
 	if was == nil || len(c.calls) > 0 || *was != *now {
 		l.send(c)
 	}
@@ -253,17 +270,20 @@ func (l *ledger) sawDomain(seen translate.DomainSeen, docs translate.NetworkDocs
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := key(seen.Conn, seen.UUID)
-	if id, ok := l.destroyed[k]; ok {
-		if seen.Running && seen.ID == id {
-			return nil // read before it was destroyed
+	if run, ok := l.ended[k]; ok && seen.Running {
+		if seen.ID == run.id || looked.Before(run.at) {
+			return nil // read before it had ended
 		}
-		delete(l.destroyed, k)
+		delete(l.ended, k)
 	}
 	c := change{conn: seen.Conn, bucket: store.Domains, key: k, guest: k, noticed: arrived}
 	var was *translate.Domain
 	if a := l.domains[k]; a != nil {
 		was = a.Domain
-		sameRun := seen.Running && seen.ID == was.ID
+		if a.passage != nil || was.Gated && looked.Before(a.since) {
+			return nil // the guest is just being started
+		}
+		sameRun := seen.Running && was.InRun(seen.ID)
 		if sameRun && (a.refusal != nil || looked.Before(a.since)) {
 			a.removed = append(a.removed, seen.Removed...)
 			return nil // the undo's end looks again
@@ -287,7 +307,7 @@ func (l *ledger) sawDomain(seen translate.DomainSeen, docs translate.NetworkDocs
 		l.domains[k] = &announcedDomain{Domain: now, looked: looked}
 		l.uuids[key(now.Conn, now.Name)] = now.UUID
 		c.record = now
-		if was == nil || len(calls) > 0 || was.Live != now.Live || was.Name != now.Name || was.Daemon != now.Daemon {
+		if was == nil || len(calls) > 0 || was.Live != now.Live || was.Name != now.Name || was.ID != now.ID || was.Gated != now.Gated || was.Daemon != now.Daemon {
 			l.send(c)
 		}
 	}
@@ -305,6 +325,16 @@ type change struct {
 	calls  []translate.Call
 	cut    []store.CallID // planned calls that are not made
 
+	// passage is that of the guest through the gate, whose calls are made even if
+	// what is found at first is only remembered.
+	passage *passage
+
+	// outcome is told how the last call ends.
+	outcome *outcome
+
+	// back is the passage that the calls take back.
+	back *passage
+
 	// noticed is when libvirt or the kernel told of it; zero: now.
 	noticed time.Time
 }
@@ -318,9 +348,16 @@ func (l *ledger) send(ch change) {
 	if ch.guest != "" && len(ch.calls) > 0 {
 		c.guest = orderKey(ch.calls[0])
 	}
-	silent := l.recordOnly && !l.adopted[ch.conn]
+	silent := l.recordOnly && !l.adopted[ch.conn] && ch.passage == nil
 	for _, call := range ch.calls {
 		c.tasks = append(c.tasks, task{call: call, silent: silent, life: ch.life})
+	}
+	if n := len(c.tasks); n > 0 {
+		c.tasks[n-1].outcome = ch.outcome
+	}
+	ch.passage.mark(c.tasks)
+	if ch.back != nil {
+		c.tasks = ch.back.markBack(c.tasks)
 	}
 	l.keeper.record(ch, &c)
 	if len(c.tasks) == 0 {

@@ -13,6 +13,7 @@ import (
 func (w *watcher) lookAtNetwork(conn *libvirt.Connect, name string, cause translate.Cause, h hint) error {
 	w.host.reading.Lock()
 	defer w.host.reading.Unlock()
+	began := time.Now()
 	seen, err := readNetwork(conn, w.host.conn, name)
 	if err != nil {
 		return err
@@ -37,7 +38,7 @@ func (w *watcher) lookAtNetwork(conn *libvirt.Connect, name string, cause transl
 			return err
 		}
 	}
-	w.ledger.sawNetwork(seen, listed, h.arrived)
+	w.ledger.sawNetwork(seen, began, listed, h.arrived)
 	return nil
 }
 
@@ -75,6 +76,12 @@ func (w *watcher) believe(was *announcedDomain, seen *translate.DomainSeen, h hi
 	if h.removed != "" && (was == nil || h.arrived.After(was.looked)) {
 		seen.Removed = []string{h.removed}
 	}
+	if was != nil && was.Gated && !seen.Running {
+		return true // its start has failed after the gate, of which there is no event
+	}
+	if was == nil && h.started && (!seen.Running || seen.ID != h.id) && w.ledger.endedAtGate(w.uri, seen.UUID, h.id) {
+		return false
+	}
 	if was == nil && seen.Cause == translate.CauseEvent && !h.started {
 		// Each run has its STARTED event, which says how the guest came up; others
 		// may come before it (RESUMED does, in libvirt 9.0) or are about a run that
@@ -83,8 +90,11 @@ func (w *watcher) believe(was *announcedDomain, seen *translate.DomainSeen, h hi
 	}
 	if h.started && h.id == seen.ID {
 		seen.Started = h.how
+		if w.ledger.wentUngated(w.uri, seen.UUID) {
+			seen.Started = translate.StartedUngated
+		}
 	}
-	otherRun := was != nil && (!seen.Running || seen.ID != was.ID)
+	otherRun := was != nil && (!seen.Running || !was.InRun(seen.ID))
 	switch {
 	case h.started && h.id >= 0 && was == nil && seen.ID != h.id:
 		w.missedRun(h, seen)

@@ -156,7 +156,7 @@ func (l *ledger) endDomain(t task, r *refusal, docs translate.NetworkDocs) (unpl
 	case t.call.Undo.Kind == translate.UndoDomain:
 		delete(l.domains, k)
 		delete(l.uuids, key(a.Conn, a.Name))
-		l.destroyed[k] = a.ID
+		l.ended[k] = endedRun{id: a.ID, at: time.Now()}
 		_, calls, _ := a.Look(translate.DomainSeen{
 			Conn: a.Conn, NetworkConn: t.call.Conn, UUID: a.UUID, Name: a.Name, Cause: t.call.Cause,
 		}, docs)

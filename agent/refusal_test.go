@@ -125,7 +125,7 @@ func TestEventsDuringTheUndoOfANetwork(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDesk(t)
 			before := time.Now()
-			d.sawNetwork(upNow("1"), time.Time{}, time.Time{})
+			d.sawNetwork(upNow("1"), time.Now(), time.Time{}, time.Time{})
 			tasks := d.expect("up", "n start", "n started")
 			task, rest := tasks[c.refused], tasks[c.refused+1:]
 			for _, made := range tasks[:c.refused] {
@@ -140,7 +140,7 @@ func TestEventsDuringTheUndoOfANetwork(t *testing.T) {
 				t.Errorf("kept in the midst of the undo: %q", d.kept())
 			}
 			for _, seen := range c.during {
-				d.sawNetwork(seen, time.Time{}, time.Time{})
+				d.sawNetwork(seen, time.Now(), time.Time{}, time.Time{})
 			}
 			d.expect("meanwhile", c.told...)
 			d.endNetwork(task, r)
@@ -148,7 +148,7 @@ func TestEventsDuringTheUndoOfANetwork(t *testing.T) {
 			if want := slices.Concat(c.told, c.after); !slices.Equal(want, d.kept()) {
 				t.Errorf("kept: %q, want %q", d.kept(), want)
 			}
-			d.sawNetwork(downNow(), time.Time{}, time.Time{})
+			d.sawNetwork(downNow(), time.Now(), time.Time{}, time.Time{})
 			if len(c.told) < 2 {
 				d.expect("its STOPPED event")
 				if !d.undoneSince("qemu:///system", "n", before) || d.undoneSince("qemu:///system", "n", time.Now()) {
@@ -161,9 +161,9 @@ func TestEventsDuringTheUndoOfANetwork(t *testing.T) {
 
 func TestNetworkThatMovedOnIsNotUndone(t *testing.T) {
 	d := newDesk(t)
-	d.sawNetwork(upNow("1"), time.Time{}, time.Time{})
+	d.sawNetwork(upNow("1"), time.Now(), time.Time{}, time.Time{})
 	first := d.expect("up", "n start", "n started")
-	d.sawNetwork(upNow("2"), time.Time{}, time.Time{})
+	d.sawNetwork(upNow("2"), time.Now(), time.Time{}, time.Time{})
 	d.expect("restarted", "n stopped", "n start", "n started")
 	if was, _ := d.beginNetwork(first[0], nil); was != nil {
 		t.Error("another life was taken for the refused one")
@@ -173,13 +173,13 @@ func TestNetworkThatMovedOnIsNotUndone(t *testing.T) {
 // An undo that fails leaves everything as it was announced.
 func TestUndoGivenUp(t *testing.T) {
 	d := newDesk(t)
-	d.sawNetwork(upNow("1"), time.Time{}, time.Time{})
+	d.sawNetwork(upNow("1"), time.Now(), time.Time{}, time.Time{})
 	tasks := d.expect("up", "n start", "n started")
 	_, r := d.beginNetwork(tasks[0], tasks[1:])
 	d.giveUp(tasks[0], r)
-	d.sawNetwork(upNow("1"), time.Time{}, time.Time{})
+	d.sawNetwork(upNow("1"), time.Now(), time.Time{}, time.Time{})
 	d.expect("seen again")
-	d.sawNetwork(downNow(), time.Time{}, time.Time{})
+	d.sawNetwork(downNow(), time.Now(), time.Time{}, time.Time{})
 	d.expect("down", "n stopped")
 
 	d.look(guestNow(1, "a", "b"), time.Now())

@@ -8,6 +8,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"libvirt.org/go/libvirt"
+
+	"hookbridge/translate"
 )
 
 // session is the life of one connection. It reports whether it came up, and why
@@ -92,14 +94,9 @@ func (w *watcher) findDaemon() {
 	if err != nil {
 		w.log.WithError(err).Debug("whether libvirtd is restarted will not be noticed")
 	} else {
-		w.daemon, w.dirs = d.String(), findStatusDirs(d)
+		w.daemon = d.String()
 	}
-	if w.runDir != "" {
-		w.dirs.run = []string{w.runDir}
-	}
-	if w.libDir != "" {
-		w.dirs.state = []string{w.libDir}
-	}
+	w.dirs = w.statusDirsOf(d)
 }
 
 // connected finds out what kind of libvirtd this is and says so.
@@ -114,6 +111,12 @@ func (w *watcher) connected(conn *libvirt.Connect) {
 
 	verdict := judgeDaemon(w.uri, daemonVersion)
 	defer w.ledger.resume(w.host.conn)
+	w.judged(verdict)
+}
+
+// judged enters the verdict on the libvirtd behind the connection, and says so if it is
+// a new one.
+func (w *watcher) judged(verdict translate.Verdict) {
 	if !w.replay.judged(w.host.conn, verdict) {
 		return
 	}

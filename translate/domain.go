@@ -39,7 +39,15 @@ type Domain struct {
 
 	// Daemon names the run of the libvirtd in which the interfaces were announced.
 	Daemon string `json:",omitempty"`
+
+	// Gated says that the interfaces were announced before the guest existed and
+	// that it has not been seen to run since. Its ID is -1 if libvirtd had not given
+	// it one yet, which it does later for LXC guests.
+	Gated bool `json:",omitempty"`
 }
+
+// InRun reports whether the record is of the run of the domain that has this id.
+func (was *Domain) InRun(id int) bool { return was.ID == id || was.Gated && was.ID < 0 }
 
 // DomainSeen is what an observer found when it looked at a domain.
 type DomainSeen struct {
@@ -80,6 +88,10 @@ type DomainSeen struct {
 
 	Cause Cause
 
+	// Gated says that the domain is about to start: libvirtd's own guest hook asks.
+	// Whatever is announced of it is of an earlier run.
+	Gated bool
+
 	// Started says how this run of the domain began, where an event has told.
 	Started Started
 
@@ -111,7 +123,7 @@ func (was *Domain) Look(seen DomainSeen, networks NetworkDocs) (*Domain, []Call,
 		p.unplugAll(was)
 		return nil, p.calls, nil
 	}
-	sameRun := was != nil && was.ID == seen.ID
+	sameRun := was != nil && was.InRun(seen.ID) && !seen.Gated
 	var known []Interface
 	if sameRun {
 		known = append(slices.Clone(was.NICs), was.Refused...)
@@ -147,7 +159,7 @@ func (seen DomainSeen) record(known []Interface, networks NetworkDocs) (*Domain,
 	nics, err := nicsOf(seen.Live, seen.Inactive, known, networks)
 	return &Domain{
 		Conn: seen.Conn, UUID: seen.UUID, Name: seen.Name, ID: seen.ID, NetworkConn: seen.NetworkConn,
-		Type: head.Type, Live: seen.Live, NICs: nics, Inexact: seen.Inexact, Daemon: seen.Daemon,
+		Type: head.Type, Live: seen.Live, NICs: nics, Inexact: seen.Inexact, Daemon: seen.Daemon, Gated: seen.Gated,
 	}, errors.Join(headErr, err)
 }
 
@@ -155,7 +167,7 @@ func (seen DomainSeen) record(known []Interface, networks NetworkDocs) (*Domain,
 // read: it keeps the interfaces announced, and a text that scripts can read.
 func (was *Domain) standIn(seen DomainSeen) *Domain {
 	now := *was
-	now.Name, now.Daemon = seen.Name, seen.Daemon
+	now.Name, now.ID, now.Daemon, now.Gated = seen.Name, seen.ID, seen.Daemon, false
 	now.NICs = slices.Clone(was.NICs)
 	now.Refused = slices.Clone(was.Refused)
 	now.Inexact = "the guest's live document could not be read; this is the last one that could"

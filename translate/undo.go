@@ -42,6 +42,7 @@ const (
 	StartedRestored     Started = "restored"
 	StartedFromSnapshot Started = "reverted to a snapshot"
 	StartedWokenUp      Started = "woken up"
+	StartedUngated      Started = "let pass by the gate"
 )
 
 // undo returns kind for a change that has just happened, and why nothing is
@@ -49,8 +50,10 @@ const (
 // nobody knows how long.
 func (c Cause) undo(kind UndoKind) Undo {
 	switch c {
-	case CauseEvent, CauseKick, CauseGate:
+	case CauseEvent, CauseKick:
 		return Undo{Kind: kind}
+	case CauseGate:
+		return Undo{} // the start itself is refused
 	case CauseRestart:
 		return Undo{Not: "it was there before libvirtd was restarted"}
 	case CauseManual:

@@ -58,7 +58,7 @@ func TestGuestUndo(t *testing.T) {
 	}{
 		{CauseEvent, StartedBooted, "destroy-domain"},
 		{CauseKick, StartedBooted, "destroy-domain"},
-		{CauseGate, StartedBooted, "destroy-domain"},
+		{CauseGate, StartedBooted, ""}, // libvirtd refuses the start itself
 		{CauseEvent, StartedMigrated, "not, the guest was migrated in"},
 		{CauseEvent, StartedRestored, "not, the guest was restored"},
 		{CauseEvent, StartedFromSnapshot, "not, the guest was reverted to a snapshot"},
@@ -70,7 +70,11 @@ func TestGuestUndo(t *testing.T) {
 		seen := qemu(1, "v1", on("neta", "m1", "net0"))
 		seen.Cause, seen.Started = c.cause, c.started
 		_, calls, _ := (*Domain)(nil).Look(seen, docs)
-		if d := cmp.Diff([]string{"neta plugged m1: " + c.want}, undos(calls)); d != "" {
+		want := "neta plugged m1"
+		if c.want != "" {
+			want += ": " + c.want
+		}
+		if d := cmp.Diff([]string{want}, undos(calls)); d != "" {
 			t.Errorf("%s, %s: %s", c.cause, c.started, d)
 		}
 	}

@@ -7,12 +7,6 @@ import (
 	"testing"
 )
 
-func init() {
-	if len(extraCommands) == 0 {
-		extraCommands = append(extraCommands, gateCommand)
-	}
-}
-
 // The shim runs the program in every start of a guest. Loading libvirt's library
 // takes longer than everything else that it does.
 func TestGateRunLoadsNoLibvirt(t *testing.T) {

@@ -42,7 +42,7 @@ func execute(ctx context.Context, args []string) int {
 	root := rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err != nil {
+	if err != nil && err.Error() != "" {
 		fmt.Fprintf(os.Stderr, "hookbridge: %v\n", err)
 	}
 	return exitCode(err)
@@ -63,9 +63,6 @@ func exitCode(err error) int {
 	}
 }
 
-// extraCommands are those that a build tag brings in.
-var extraCommands []func() *cobra.Command
-
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "hookbridge",
@@ -84,10 +81,9 @@ interface is plugged into or unplugged from it.`,
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(runCommand(), demoCommand(), versionCommand())
-	for _, command := range extraCommands {
-		root.AddCommand(command())
-	}
+	root.AddCommand(
+		runCommand(), checkCommand(), gateCommand(), demoCommand(), versionCommand(),
+	)
 	markArgErrors(root)
 	return root
 }

@@ -77,6 +77,9 @@ type Call struct {
 	Extra    string `json:"extra"`
 	PID      int    `json:"pid"` // of the libvirtd that called the hook
 	Document string `json:"document"`
+
+	Timeout     int64  `json:"timeout_ms"`  // how long the answer is waited for
+	Unavailable Policy `json:"unavailable"` // what becomes of the guest if the scripts cannot be asked
 }
 
 // handed lists the operations that the agent is told of, and whether it may
@@ -136,6 +139,8 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		// The agent only queues these.
 		timeout = min(timeout, AcceptLimit)
 	}
+
+	call.Timeout, call.Unavailable = timeout.Milliseconds(), policy
 
 	answer, err := put(&call, stdin, socket, timeout)
 	switch {

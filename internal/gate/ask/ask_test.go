@@ -78,7 +78,7 @@ func TestAgentHearsTheCall(t *testing.T) {
 	if len(heard) != 5 {
 		t.Fatalf("%d calls", len(heard))
 	}
-	want := Call{Guest: "qemu", Object: "-odd guest\n", Op: "prepare", SubOp: "begin", Extra: "-", PID: 77, Document: document}
+	want := Call{Guest: "qemu", Object: "-odd guest\n", Op: "prepare", SubOp: "begin", Extra: "-", PID: 77, Document: document, Timeout: 20000, Unavailable: Allow}
 	if got := <-heard; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

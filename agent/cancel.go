@@ -1,0 +1,94 @@
+package agent
+
+import (
+	"slices"
+
+	"hookbridge/internal/store"
+)
+
+// cancel takes back the calls of a passage that have not begun, and returns their
+// numbers in the store.
+func (d *dispatcher) cancel(guest string, p *passage) []store.CallID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, c := range d.waiting[guest] {
+		if !c.passes(p) {
+			continue
+		}
+		network := c.next()
+		l := d.lanes[network]
+		if l.running == c || c.undoing {
+			gone := callIDs(c.tasks[1:]...)
+			d.shorten(c, c.tasks[:1:1], network)
+			return gone
+		}
+		gone := callIDs(c.tasks...)
+		if i == 0 {
+			place := c.places[network]
+			place.ready = slices.DeleteFunc(place.ready, func(o *chain) bool { return o == c })
+		}
+		d.shorten(c, nil, "")
+		if i == 0 {
+			d.finish(c)
+		} else {
+			d.remove(c, network)
+		}
+		return gone
+	}
+	return nil
+}
+
+// passes reports whether calls of the chain are steps of a passage.
+func (c *chain) passes(p *passage) bool {
+	return slices.ContainsFunc(c.tasks, func(t task) bool {
+		return t.gate != nil && !t.gate.back && (p == nil || t.gate.passage == p)
+	})
+}
+
+// abandon lets a guest go on without waiting for an undo that is under way for an
+// earlier run of it: that waits for libvirt, which may be waiting for the guest.
+func (d *dispatcher) abandon(guest string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	chains := d.waiting[guest]
+	if len(chains) == 0 || !chains[0].undoing {
+		return
+	}
+	chains[0].outcast = true
+	if len(chains) == 1 {
+		delete(d.waiting, guest)
+		return
+	}
+	d.waiting[guest] = chains[1:]
+	if !d.closed {
+		d.queue(chains[1])
+	}
+}
+
+// turnBack ends the passages that need a network which is about to be taken down.
+// d.mu is held.
+func (d *dispatcher) turnBack(network string) {
+	for c := range d.live {
+		if !c.needs(network) || !c.passes(nil) {
+			continue
+		}
+		for i := range c.tasks {
+			if g := c.tasks[i].gate; g != nil && !g.back {
+				g.passage.block(takenDown(c.tasks[i].call.Network))
+				break
+			}
+		}
+	}
+}
+
+// undoing reports whether a network is just being taken down by an undo.
+func (d *dispatcher) undoing(network string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.lanes[network]
+	return l != nil && len(l.segments) > 0 && l.segments[0].barrier != nil && l.segments[0].barrier.undoing
+}
+
+func takenDown(network string) string {
+	return "network " + network + " is being taken down: its hook script has refused it"
+}

@@ -1,0 +1,43 @@
+package agent
+
+import (
+	"context"
+	"time"
+)
+
+// callAtGate makes a call that a guest's start waits for, or one that takes such a
+// call back. Nothing is undone: libvirtd refuses the start.
+func (c *caller) callAtGate(ctx context.Context, t task, rest []task, planned time.Time) aftermath {
+	if !t.gate.begin() {
+		c.done(t)
+		return nil
+	}
+	connections := c.count.of(t.call)
+	var made []Finished
+	for _, call := range c.ops(t.call.Conn).Select(t.call) {
+		f := c.make(ctx, call, false, connections)
+		f.Planned = planned
+		made = append(made, f)
+		if !t.gate.back && f.Report.Verdict() != nil {
+			made[len(made)-1].Undo = Undone{UndoDone, "the guest is not started"}
+			break
+		}
+	}
+	for _, f := range made {
+		c.tell(f)
+	}
+	refused := false
+	if !t.gate.back {
+		if refused = t.gate.finish(made); refused {
+			c.count.refused(t.call)
+		}
+	}
+	c.done(t)
+	if !refused || len(rest) == 0 {
+		return nil
+	}
+	return func() []task {
+		c.keeper.cut(callIDs(rest...))
+		return nil
+	}
+}

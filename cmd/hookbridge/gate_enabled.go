@@ -1,5 +1,0 @@
-//go:build gate
-
-package main
-
-func init() { extraCommands = append(extraCommands, gateCommand) }

@@ -6,6 +6,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
+	guestgate "hookbridge/internal/gate"
 	"hookbridge/translate"
 )
 
@@ -90,7 +91,7 @@ func (w *watcher) believe(was *announcedDomain, seen *translate.DomainSeen, h hi
 	}
 	if h.started && h.id == seen.ID {
 		seen.Started = h.how
-		if w.ledger.wentUngated(w.uri, seen.UUID) {
+		if was == nil && h.how == translate.StartedBooted && w.wentPastGate(seen.UUID) {
 			seen.Started = translate.StartedUngated
 		}
 	}
@@ -109,6 +110,15 @@ func (w *watcher) believe(was *announcedDomain, seen *translate.DomainSeen, h hi
 		return seen.Running && driverOf(w.uri) == "lxc"
 	}
 	return true
+}
+
+// wentPastGate reports whether a guest that is not known from the gate should have
+// come through it: its scripts were not asked in time, and libvirtd went on.
+func (w *watcher) wentPastGate(uuid string) bool {
+	if !localDaemon(w.uri) {
+		return false
+	}
+	return w.ledger.wentUngated(w.uri, uuid) || guestgate.Stands(defaultHookDir, driverOf(w.uri))
 }
 
 // missedRun fills in a guest that an event said was started and that has

@@ -167,3 +167,15 @@ func (h hook) seen(since moment) (seeing, error) {
 	}
 	return seenYes, nil
 }
+
+// Stands reports whether a guest's hook is the gate and libvirtd has seen it, as far
+// as that can be told from outside: then a guest that starts unasked went past it.
+func Stands(hookDir, guest string) bool {
+	h := newHook(hookDir, guest)
+	f, err := h.look()
+	if err != nil || f.state != active {
+		return false
+	}
+	seen, err := h.seen(f.settings.Since)
+	return err == nil && seen == seenYes
+}

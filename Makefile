@@ -40,7 +40,7 @@ unit: setup-build corpora
 
 ## agent-test: the agent and the command on libvirt's test driver
 agent-test: setup-build
-	$(GO) test -race -tags $(TAGS) $(TESTARGS) ./agent/... ./cmd/... ./internal/store ./internal/history ./internal/reckon ./internal/gate/...
+	$(GO) test -race -tags $(TAGS) $(TESTARGS) ./agent/... ./cmd/... $$($(GO) list ./internal/... | grep -vE "/internal/(e2e|testhost|farm)$$")
 
 ## e2e: against a private, real libvirtd; needs root
 e2e: build
@@ -51,7 +51,7 @@ LIFECYCLE_ONLY := network-events,device-added,device-removed,domain-events-detai
 e2e-features: build
 	for without in network-events device-added,device-removed $(LIFECYCLE_ONLY) $(LIFECYCLE_ONLY),kicks; do \
 	  echo "== without $$without"; \
-	  HOOKBRIDGE_E2E_WITHOUT=$$without HOOKBRIDGE_BINARY='$(CURDIR)/$(BIN)' $(GO) test -tags $(TAGS),e2e -count=1 -timeout 20m -parallel 4 -v -skip 'Convergence|Reconnects|ClientLibrary|EachFunction|Undo|OnFailure|Refusal|Gate' $(TESTARGS) ./internal/e2e | \
+	  HOOKBRIDGE_E2E_WITHOUT=$$without HOOKBRIDGE_BINARY='$(CURDIR)/$(BIN)' $(GO) test -tags $(TAGS),e2e -count=1 -timeout 20m -parallel 4 -v -skip 'Convergence|Reconnects|ClientLibrary|EachFunction|Undo|OnFailure|Refusal|Gate|Check|OnCall' $(TESTARGS) ./internal/e2e | \
 	  tee build/e2e-features.log | grep -E '^( *--- (FAIL|SKIP)|ok|FAIL|panic)|left out|^ +[a-z_]+_test.go:.*(want|got|waiting)' ; done
 
 ## soak: half an hour of random operations while everything is killed and restarted
@@ -73,6 +73,10 @@ FUZZTIME ?= 400000x
 fuzz: setup-build corpora
 	for f in $$($(GO) test ./translate -list '^Fuzz' | grep ^Fuzz); do \
 	  HOOKBRIDGE_CORPORA='$(CORPORA)' $(GO) test ./translate -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x; done
+
+include packaging/man/man.mk
+include packaging/packages.mk
+include bench/bench.mk
 
 setup-build:
 	@packaging/ensure build

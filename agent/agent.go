@@ -83,6 +83,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		if keeper.store, err = openStore(a.cfg.StateDir, log); err != nil {
 			return err
 		}
+		keeper.store.Failed = keeper.failed
 		defer func() { err = errors.Join(err, keeper.store.Close()) }()
 	}
 	earlier, err := keeper.load()
@@ -137,6 +138,7 @@ func (a *Agent) assemble(ctx context.Context, keeper keeper, earlier kept) *runn
 	r := &running{keeper: keeper, replay: newReplay(a.cfg.Ops), started: time.Now()}
 	r.caller = &caller{
 		ops:    r.replay.ops,
+		book:   newBook(),
 		keeper: keeper,
 		log:    log,
 		onCall: a.cfg.OnCall,
@@ -145,7 +147,11 @@ func (a *Agent) assemble(ctx context.Context, keeper keeper, earlier kept) *runn
 	r.caller.count.restore(earlier.counts)
 	// Scripts are not tied to ctx: they are let finish.
 	r.dispatcher = newDispatcher(context.WithoutCancel(ctx), a.cfg.Parallel, r.caller.call)
-	r.ledger = newLedger(r.dispatcher.submit, keeper)
+	r.caller.book.restore(earlier)
+	r.ledger = newLedger(func(c chain) {
+		r.caller.book.planned(c)
+		r.dispatcher.submit(c)
+	}, keeper)
 	r.ledger.withdraw, r.ledger.abandon = r.dispatcher.withdraw, r.dispatcher.abandon
 	r.ledger.restore(earlier)
 	r.ledger.recordOnly = a.cfg.Adopt == AdoptRecord

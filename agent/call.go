@@ -29,6 +29,7 @@ type caller struct {
 	log     *logrus.Logger
 	undoer  *undoer
 	reports reportLog
+	book    *book
 	made    atomic.Int64 // calls
 	inexact atomic.Int64 // of these with a document that was learnt too late
 	history *history.Log // nil: none is kept
@@ -41,8 +42,12 @@ func (c *caller) call(ctx context.Context, t task, rest []task, planned time.Tim
 	if t.gate != nil {
 		return c.callAtGate(ctx, t, rest, planned)
 	}
+	if t.fired != nil {
+		return c.callByHand(ctx, t, planned)
+	}
 	connections := c.count.of(t.call)
 	if !t.silent {
+		c.keeper.await(t.kept)
 		for _, call := range c.ops(t.call.Conn).Select(t.call) {
 			f := c.make(ctx, call, t.retry, connections)
 			f.Planned, f.Retry = planned, t.retry
@@ -74,13 +79,15 @@ func (c *caller) takeBack(t task, rest []task, f Finished) []task {
 }
 
 func (c *caller) done(t task) {
-	c.keeper.done(t, c.count.interfaces(t.call))
+	nic, count := c.count.counted(t.call)
+	c.keeper.done(t, nic, count)
 	t.outcome.end()
 	c.log.WithFields(callFields("", t.call)).Debug("done with")
 }
 
 func (c *caller) make(ctx context.Context, call translate.Call, retry bool, connections int) Finished {
 	run := newRunID()
+	c.book.began(run, call)
 	log := c.log.WithFields(callFields(run, call))
 	set := c.settings.Load()
 	stdin, err := call.Stdin(set.payload, connections)
@@ -103,6 +110,7 @@ func (c *caller) make(ctx context.Context, call translate.Call, retry bool, conn
 // tell writes what came of a call into the log and the history.
 func (c *caller) tell(f Finished) {
 	c.reports.write(c.log.WithFields(callFields(f.Run, f.Call)), f.Report, f.Undo)
+	c.book.told(f)
 	if c.history != nil {
 		for _, e := range historyEntries(f) {
 			c.history.Append(e)
@@ -138,16 +146,16 @@ func (p *plugCount) refused(call translate.Call) {
 	p.count.Refused(call)
 }
 
-func (p *plugCount) interfaces(call translate.Call) map[string]int {
+func (p *plugCount) counted(call translate.Call) (nic string, count int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.count.Interfaces(call.Conn, call.Network)
+	return p.count.Interface(call)
 }
 
 func (p *plugCount) restore(counts []keptCount) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range counts {
-		p.count.Restore(c.Conn, c.Network, c.Interfaces)
+		p.count.Restore(c.Conn, c.Network, c.Interface, c.Plugged)
 	}
 }

@@ -14,6 +14,7 @@ import (
 type task struct {
 	call translate.Call
 	id   store.CallID // in the store
+	kept store.Ticket // until when the call may not begin: else it could be lost
 
 	// retry says that the call may have begun before: the agent was killed
 	// between planning it and its end.
@@ -26,6 +27,9 @@ type task struct {
 	// gate is set for the calls that a guest's start waits for, and for those that
 	// take them back.
 	gate *gateStep
+
+	// fired is set for a call that is made by hand.
+	fired *fired
 
 	outcome *outcome // nil: nobody waits for it
 

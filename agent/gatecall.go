@@ -13,6 +13,7 @@ func (c *caller) callAtGate(ctx context.Context, t task, rest []task, planned ti
 		return nil
 	}
 	connections := c.count.of(t.call)
+	c.keeper.await(t.kept)
 	var made []Finished
 	for _, call := range c.ops(t.call.Conn).Select(t.call) {
 		f := c.make(ctx, call, false, connections)

@@ -56,9 +56,8 @@ func (l *ledger) admit(seen translate.DomainSeen, docs translate.NetworkDocs, p 
 	c := change{conn: seen.Conn, bucket: store.Domains, key: k, guest: k, passage: p}
 	was := l.depose(k, &c)
 	now, calls, err := was.Look(seen, docs)
-	c.record, c.calls = now, calls
-	l.domains[k] = &announcedDomain{Domain: now, looked: time.Now(), passage: p}
-	l.uuids[key(now.Conn, now.Name)] = now.UUID
+	c.calls = calls
+	c.packed = l.setDomain(k, &announcedDomain{looked: time.Now(), passage: p}, now)
 	l.send(c)
 	return err
 }
@@ -76,9 +75,10 @@ func (l *ledger) depose(k string, c *change) *translate.Domain {
 	if a.passage != nil {
 		a.passage.block("the guest was stopped meanwhile")
 	}
-	l.abandon(key(a.Conn, a.Name))
-	delete(l.uuids, key(a.Conn, a.Name))
-	return a.Domain
+	l.abandon(key(a.conn, a.name))
+	was := a.record()
+	l.dropDomain(k, was)
+	return was
 }
 
 // admitted says that libvirtd is told to go on.
@@ -103,15 +103,13 @@ func (l *ledger) turnedAway(conn, uuid string, p *passage, docs translate.Networ
 	if a == nil || a.passage != p {
 		return
 	}
-	delete(l.domains, k)
-	delete(l.uuids, key(a.Conn, a.Name))
+	was := a.record()
+	l.dropDomain(k, was)
 	if !ungated {
-		l.hasEnded(k, a.ID)
+		l.hasEnded(k, was.ID)
 	}
 	c := change{conn: conn, bucket: store.Domains, key: k, guest: k, back: p}
-	_, c.calls, _ = a.Look(translate.DomainSeen{
-		Conn: a.Conn, NetworkConn: a.NetworkConn, UUID: a.UUID, Name: a.Name, Cause: translate.CauseGate,
-	}, docs)
+	_, c.calls, _ = was.Look(gone(was, translate.CauseGate), docs)
 	l.send(c)
 }
 
@@ -123,7 +121,7 @@ func (l *ledger) dismiss(conn, uuid string, id int) {
 	delete(l.ungated, k)
 	a := l.domains[k]
 	if a != nil && id < 0 {
-		id = a.ID
+		id = a.id
 	}
 	if e, ok := l.ended[k]; !ok || id >= 0 && e.id != id {
 		l.hasEnded(k, id)
@@ -132,12 +130,14 @@ func (l *ledger) dismiss(conn, uuid string, id int) {
 		return
 	}
 	c := change{conn: conn, bucket: store.Domains, key: k, guest: k, back: a.passage}
-	l.depose(k, &c)
-	delete(l.domains, k)
-	_, c.calls, _ = a.Look(translate.DomainSeen{
-		Conn: a.Conn, NetworkConn: a.NetworkConn, UUID: a.UUID, Name: a.Name, Cause: translate.CauseGate,
-	}, l.cachedDocs(a.NetworkConn))
+	was := l.depose(k, &c)
+	_, c.calls, _ = was.Look(gone(was, translate.CauseGate), l.cachedDocs(was.NetworkConn))
 	l.send(c)
+}
+
+// gone is what is seen of a domain that does not run any more.
+func gone(was *translate.Domain, cause translate.Cause) translate.DomainSeen {
+	return translate.DomainSeen{Conn: was.Conn, NetworkConn: was.NetworkConn, UUID: was.UUID, Name: was.Name, Cause: cause}
 }
 
 // cachedDocs are the last live documents of networks. l.mu is held, and has to be
@@ -194,7 +194,7 @@ func (l *ledger) gated(conn, uuid string) bool {
 		return true
 	}
 	a := l.domains[k]
-	return a != nil && a.Gated
+	return a != nil && a.gated
 }
 
 // letPass notes that a domain starts without its script having been asked.

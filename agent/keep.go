@@ -1,7 +1,7 @@
 package agent
 
 import (
-	"encoding/json"
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -22,53 +22,78 @@ type keeper struct {
 
 // plannedCall is a call in the store.
 type plannedCall struct {
-	Chain   uint64 // calls of one chain share it
+	Chain   []byte // calls of one chain share it
 	Guest   string `json:",omitempty"`
 	Planned time.Time
 	Silent  bool `json:",omitempty"`
 	Call    translate.Call
 }
 
-func (k keeper) update(what string, fn func(*store.Tx) error) {
+// put keeps a change soon, behind those before it.
+func (k keeper) put(fn func(*store.Tx) error) store.Ticket {
 	if k.store == nil {
-		return
+		return store.Ticket{}
 	}
-	if err := k.store.Update(fn); err != nil {
-		k.log.WithError(err).Errorf("%s cannot be kept; after a restart of the agent hooks may run twice or not at all", what)
+	return k.store.Put(fn)
+}
+
+// failed tells of what cannot be kept.
+func (k keeper) failed(err error) {
+	k.log.WithError(err).Error("the state cannot be kept; after a restart of the agent hooks may run twice or not at all")
+}
+
+// await returns when a change is kept, or cannot be.
+func (k keeper) await(t store.Ticket) {
+	if err := t.Wait(); err != nil {
+		k.failed(err)
 	}
 }
 
 // record keeps a change of the ledger: the record under its key, and the calls
 // of the chain, which get their numbers.
 func (k keeper) record(ch change, c *chain) {
-	k.update("the announced state", func(tx *store.Tx) error {
-		if ch.record == nil {
+	if k.store == nil {
+		return
+	}
+	ids := k.store.NewCalls(len(c.tasks))
+	planned := make([][]byte, len(c.tasks))
+	for i := range c.tasks {
+		p := plannedCall{Chain: []byte(ids[0]), Guest: c.guest, Planned: c.planned, Silent: c.tasks[i].silent, Call: c.tasks[i].call}
+		var err error
+		if planned[i], err = encode(&p); err != nil {
+			k.failed(err)
+			return
+		}
+		c.tasks[i].id = ids[i]
+	}
+	kept := k.put(func(tx *store.Tx) error {
+		if ch.packed == nil {
 			if err := tx.Delete(ch.bucket, ch.key); err != nil {
 				return err
 			}
-		} else if err := putJSON(tx, ch.bucket, ch.key, ch.record); err != nil {
+		} else if err := tx.Put(ch.bucket, ch.key, ch.packed); err != nil {
 			return err
 		}
 		if err := deleteCalls(tx, ch.cut); err != nil {
 			return err
 		}
-		number := tx.NextCall()
-		for i := range c.tasks {
-			value, err := json.Marshal(plannedCall{Chain: number, Guest: c.guest, Planned: c.planned, Silent: c.tasks[i].silent, Call: c.tasks[i].call})
-			if err != nil {
-				return err
-			}
-			if c.tasks[i].id, err = tx.Plan(value); err != nil {
+		for i, id := range ids {
+			if err := tx.Plan(id, planned[i]); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	for i := range c.tasks {
+		c.tasks[i].kept = kept
+	}
 }
 
 // cut keeps that planned calls are not to be made.
 func (k keeper) cut(ids []store.CallID) {
-	k.update("that calls are not to be made", func(tx *store.Tx) error { return deleteCalls(tx, ids) })
+	if len(ids) > 0 {
+		k.put(func(tx *store.Tx) error { return deleteCalls(tx, ids) })
+	}
 }
 
 func deleteCalls(tx *store.Tx, ids []store.CallID) (err error) {
@@ -78,39 +103,45 @@ func deleteCalls(tx *store.Tx, ids []store.CallID) (err error) {
 	return err
 }
 
-// done keeps that a call has been made, with the count of its network.
-func (k keeper) done(t task, interfaces map[string]int) {
-	k.update("the end of a call", func(tx *store.Tx) error {
-		var err error
-		if len(interfaces) == 0 {
-			err = tx.Delete(store.Counts, t.network())
-		} else {
-			err = putJSON(tx, store.Counts, t.network(), keptCount{t.call.Conn, t.call.Network, interfaces})
+// done keeps that a call has been made, with the count of its interface; behind a
+// network's start and stop, that nothing is plugged into it.
+func (k keeper) done(t task, nic string, plugged int) {
+	id, op, key := string(t.id), t.call.Op, t.network()+"\n"
+	count := keptCount{t.call.Conn, t.call.Network, nic, plugged}
+	k.put(func(tx *store.Tx) error {
+		err := tx.Delete(store.Calls, id)
+		switch {
+		case op == translate.OpStart || op == translate.OpStopped:
+			return errors.Join(err, tx.DeleteAll(store.Counts, key))
+		case nic == "":
+			return err
+		case plugged == 0:
+			return errors.Join(err, tx.Delete(store.Counts, key+nic))
+		default:
+			return errors.Join(err, putPacked(tx, store.Counts, key+nic, count))
 		}
-		return errors.Join(err, tx.Delete(store.Calls, string(t.id)))
 	})
 }
 
 // adopted keeps that what was there when the agent first came to a connection has
 // been looked at.
 func (k keeper) adopted(conn string) {
-	k.update("that this host's networks and guests are known", func(tx *store.Tx) error {
-		return tx.Put(store.Adopted, conn, []byte("{}"))
-	})
+	k.put(func(tx *store.Tx) error { return putPacked(tx, store.Adopted, conn, struct{}{}) })
 }
 
-func putJSON(tx *store.Tx, bucket store.Bucket, key string, value any) error {
-	text, err := json.Marshal(value)
+func putPacked(tx *store.Tx, bucket store.Bucket, key string, value any) error {
+	packed, err := encode(value)
 	if err != nil {
 		return err
 	}
-	return tx.Put(bucket, key, text)
+	return tx.Put(bucket, key, packed)
 }
 
-// keptCount is what is plugged into a network, as far as counting goes.
+// keptCount is how often an interface is plugged into a network, as far as counting
+// goes.
 type keptCount struct {
-	Conn, Network string
-	Interfaces    map[string]int
+	Conn, Network, Interface string
+	Plugged                  int
 }
 
 // kept is what a store holds of an earlier run.
@@ -134,14 +165,21 @@ func (k keeper) load() (kept, error) {
 		return all, nil
 	}
 	err := errors.Join(
-		eachJSON(k.store, store.Networks, func(key string, n *translate.Network) { all.networks[key] = n }),
-		eachJSON(k.store, store.Domains, func(key string, d *translate.Domain) { all.domains[key] = d }),
-		eachJSON(k.store, store.Counts, func(_ string, c *keptCount) { all.counts = append(all.counts, *c) }),
-		eachJSON(k.store, store.Adopted, func(key string, _ *struct{}) { all.adopted[key] = true }),
+		each(k.store, store.Networks, func(key string, n *translate.Network) { all.networks[key] = n }),
+		each(k.store, store.Counts, func(_ string, c *keptCount) { all.counts = append(all.counts, *c) }),
+		each(k.store, store.Adopted, func(key string, _ *struct{}) { all.adopted[key] = true }),
+		k.store.Each(store.Domains, func(key string, packed []byte) error {
+			d, err := unpackDomain(packed)
+			if err != nil {
+				return unreadable(store.Domains, key, err)
+			}
+			all.domains[key] = d
+			return nil
+		}),
 	)
-	last := uint64(0)
-	err = errors.Join(err, eachJSON(k.store, store.Calls, func(id string, p *plannedCall) {
-		if len(all.chains) == 0 || p.Chain != last {
+	var last []byte
+	err = errors.Join(err, each(k.store, store.Calls, func(id string, p *plannedCall) {
+		if len(all.chains) == 0 || !bytes.Equal(p.Chain, last) {
 			all.chains = append(all.chains, chain{guest: p.Guest, planned: p.Planned})
 			last = p.Chain
 		}
@@ -151,13 +189,17 @@ func (k keeper) load() (kept, error) {
 	return all, err
 }
 
-func eachJSON[T any](s *store.Store, bucket store.Bucket, fn func(key string, value *T)) error {
-	return s.Each(bucket, func(key string, text []byte) error {
+func each[T any](s *store.Store, bucket store.Bucket, fn func(key string, value *T)) error {
+	return s.Each(bucket, func(key string, packed []byte) error {
 		value := new(T)
-		if err := json.Unmarshal(text, value); err != nil {
-			return fmt.Errorf("the state's %s hold something unreadable at %q: %w", bucket, key, err)
+		if err := decode(packed, value); err != nil {
+			return unreadable(bucket, key, err)
 		}
 		fn(key, value)
 		return nil
 	})
+}
+
+func unreadable(bucket store.Bucket, key string, err error) error {
+	return fmt.Errorf("the state's %s hold something unreadable at %q: %w", bucket, key, err)
 }

@@ -17,6 +17,7 @@ type ledger struct {
 	networks map[string]*announcedNetwork
 	domains  map[string]*announcedDomain
 	uuids    map[string]string // of domains, by name
+	targets  map[string]string // the keys of domains, by the devices of their interfaces on the host
 	submit   func(chain)
 	keeper   keeper
 
@@ -57,29 +58,13 @@ type announcedNetwork struct {
 	refusal *refusal // under way
 }
 
-type announcedDomain struct {
-	*translate.Domain
-
-	// looked is when the last look began.
-	looked time.Time
-
-	refusal *refusal // under way
-	passage *passage // through the gate, under way
-
-	// since is when the gate let the domain pass, or when the last undo ended. Looks that began before are older than
-	// what it did; the undo itself has asked for another.
-	since time.Time
-
-	// removed are the aliases that such looks came with.
-	removed []string
-}
-
 func newLedger(submit func(chain), keeper keeper) *ledger {
 	return &ledger{
 		keeper:   keeper,
 		networks: map[string]*announcedNetwork{},
 		domains:  map[string]*announcedDomain{},
 		uuids:    map[string]string{},
+		targets:  map[string]string{},
 		adopted:  map[string]bool{},
 		submit:   submit,
 		undone:   map[string]time.Time{},
@@ -99,8 +84,7 @@ func (l *ledger) restore(k kept) {
 		l.networks[key] = &announcedNetwork{Network: n, listed: now}
 	}
 	for k, d := range k.domains {
-		l.domains[k] = &announcedDomain{Domain: d, looked: now}
-		l.uuids[key(d.Conn, d.Name)] = d.UUID
+		l.setDomain(k, &announcedDomain{looked: now}, d)
 	}
 	l.held = k.chains
 	l.adopted = k.adopted
@@ -141,12 +125,6 @@ func (l *ledger) network(conn, name string) *announcedNetwork {
 	return l.networks[key(conn, name)]
 }
 
-func (l *ledger) domain(conn, uuid string) *announcedDomain {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.domains[key(conn, uuid)]
-}
-
 // domainNamed returns the UUID of the announced domain of that name, "" if there
 // is none.
 func (l *ledger) domainNamed(conn, name string) string {
@@ -171,24 +149,6 @@ func (l *ledger) networkOver(conn, bridge string) string {
 	return ""
 }
 
-// domainWithTarget returns the UUID of the announced domain that has an interface
-// with this device on the host, "" if there is none.
-func (l *ledger) domainWithTarget(conn, dev string) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, d := range l.domains {
-		if d.Conn != conn {
-			continue
-		}
-		for i := range d.NICs {
-			if d.NICs[i].Target == dev {
-				return d.UUID
-			}
-		}
-	}
-	return ""
-}
-
 // announcedNetworks returns the names of a connection's networks that the script
 // believes to be up, announcedDomains the UUIDs of its domains.
 func (l *ledger) announcedNetworks(conn string) (names []string) {
@@ -206,8 +166,8 @@ func (l *ledger) announcedDomains(conn string) (uuids []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, d := range l.domains {
-		if d.Conn == conn {
-			uuids = append(uuids, d.UUID)
+		if d.conn == conn {
+			uuids = append(uuids, d.uuid)
 		}
 	}
 	return uuids
@@ -248,7 +208,7 @@ func (l *ledger) sawNetwork(seen translate.NetworkSeen, looked, listed, arrived 
 		l.send(c)
 		return
 	}
-	c.record, c.life = now, a.life
+	c.packed, c.life = l.packNetwork(now), a.life
 	if by := l.starting[k]; by != nil && was == nil {
 		c.calls, c.outcome = c.calls[1:], by.started // start has been called
 	}
@@ -279,7 +239,7 @@ func (l *ledger) sawDomain(seen translate.DomainSeen, docs translate.NetworkDocs
 	c := change{conn: seen.Conn, bucket: store.Domains, key: k, guest: k, noticed: arrived}
 	var was *translate.Domain
 	if a := l.domains[k]; a != nil {
-		was = a.Domain
+		was = a.record()
 		if a.passage != nil || was.Gated && looked.Before(a.since) {
 			return nil // the guest is just being started
 		}
@@ -294,19 +254,17 @@ func (l *ledger) sawDomain(seen translate.DomainSeen, docs translate.NetworkDocs
 		if sameRun {
 			seen.Removed = append(seen.Removed, a.removed...)
 		}
-		delete(l.uuids, key(was.Conn, was.Name))
 	}
 	now, calls, err := was.Look(seen, docs)
 	c.calls = calls
 	switch {
 	case now == nil && was == nil:
 	case now == nil:
-		delete(l.domains, k)
+		l.dropDomain(k, was)
 		l.send(c)
 	default:
-		l.domains[k] = &announcedDomain{Domain: now, looked: looked}
-		l.uuids[key(now.Conn, now.Name)] = now.UUID
-		c.record = now
+		l.dropDomain(k, was)
+		c.packed = l.setDomain(k, &announcedDomain{looked: looked}, now)
 		if was == nil || len(calls) > 0 || was.Live != now.Live || was.Name != now.Name || was.ID != now.ID || was.Gated != now.Gated || was.Daemon != now.Daemon {
 			l.send(c)
 		}
@@ -319,7 +277,7 @@ type change struct {
 	conn   string
 	bucket store.Bucket
 	key    string
-	record any    // nil: there is none any more
+	packed []byte // the record; nil: there is none any more
 	guest  string // whose chain the calls are; empty for a network's
 	life   uint64 // of the network
 	calls  []translate.Call

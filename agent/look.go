@@ -51,7 +51,13 @@ func (w *watcher) lookAtDomain(conn *libvirt.Connect, uuid string, cause transla
 	if err != nil {
 		return err
 	}
-	was := w.ledger.domain(w.uri, uuid)
+	return w.sawDomain(conn, seen, began, cause, h)
+}
+
+// sawDomain enters what was read of a domain, its networks first if they have not been
+// announced, into the ledger.
+func (w *watcher) sawDomain(conn *libvirt.Connect, seen translate.DomainSeen, began time.Time, cause translate.Cause, h hint) error {
+	was := w.ledger.domain(w.uri, seen.UUID)
 	seen.Cause, seen.NetworkConn, seen.Daemon = cause, w.host.conn, w.daemon
 	if seen.Name == "" {
 		seen.Name = h.name
@@ -71,7 +77,7 @@ func (w *watcher) lookAtDomain(conn *libvirt.Connect, uuid string, cause transla
 
 // believe puts together what was read and what the hint claims. It reports
 // whether there is anything to enter into the ledger.
-func (w *watcher) believe(was *announcedDomain, seen *translate.DomainSeen, h hint) bool {
+func (w *watcher) believe(was *knownDomain, seen *translate.DomainSeen, h hint) bool {
 	// A document that was read after the event had come says itself what is
 	// there; by then the alias may be another interface's.
 	if h.removed != "" && (was == nil || h.arrived.After(was.looked)) {
@@ -159,11 +165,13 @@ func missedNetworkRun(conn *libvirt.Connect, seen *translate.NetworkSeen) error 
 // need. A network that has not been announced yet is looked at first: libvirt
 // sends network and domain events through different queues, and plugged must
 // not come before started.
-func (w *watcher) networkDocs(conn *libvirt.Connect, was *announcedDomain, seen translate.DomainSeen) (translate.NetworkDocs, error) {
-	type doc struct{ text, inexact string }
-	docs := map[string]doc{}
-	names := networksOf(was, seen)
-	for _, name := range names {
+func (w *watcher) networkDocs(conn *libvirt.Connect, was *knownDomain, seen translate.DomainSeen) (translate.NetworkDocs, error) {
+	docs := map[string]networkDoc{}
+	for _, name := range networksOf(was, seen) {
+		if doc, ok := w.documents[name]; ok {
+			docs[name] = doc
+			continue
+		}
 		// What was announced of a network before everything was compared may be
 		// of an earlier life of it.
 		if seen.Running && (w.ledger.network(w.host.conn, name) == nil || !w.host.known()) {
@@ -171,24 +179,35 @@ func (w *watcher) networkDocs(conn *libvirt.Connect, was *announcedDomain, seen 
 				return nil, err
 			}
 		}
-		text, err := readNetworkDoc(conn, name)
-		switch {
-		case err == nil:
-			docs[name] = doc{text: text}
-		case hasCode(err, libvirt.ERR_NO_NETWORK):
-			authored, err := translate.AuthorNetwork(name, "")
-			if err != nil {
-				return nil, err
-			}
-			docs[name] = doc{authored, "the network is gone; its document was written by hookbridge"}
-			if n := w.ledger.network(w.host.conn, name); n != nil {
-				docs[name] = doc{n.Live, "the network is gone; this is its last live document"}
-			}
-		default:
+		doc, err := w.networkDoc(conn, name)
+		if err != nil {
 			return nil, err
+		}
+		docs[name] = doc
+		if w.documents != nil {
+			w.documents[name] = doc
 		}
 	}
 	return func(name string) (string, string) { return docs[name].text, docs[name].inexact }, nil
+}
+
+// networkDoc is the document of a network in a call about an interface; inexact says
+// what it is a substitute for.
+type networkDoc struct{ text, inexact string }
+
+func (w *watcher) networkDoc(conn *libvirt.Connect, name string) (networkDoc, error) {
+	text, err := readNetworkDoc(conn, name)
+	switch {
+	case err == nil:
+		return networkDoc{text: text}, nil
+	case !hasCode(err, libvirt.ERR_NO_NETWORK):
+		return networkDoc{}, err
+	}
+	if n := w.ledger.network(w.host.conn, name); n != nil {
+		return networkDoc{n.Live, "the network is gone; this is its last live document"}, nil
+	}
+	authored, err := translate.AuthorNetwork(name, "")
+	return networkDoc{authored, "the network is gone; its document was written by hookbridge"}, err
 }
 
 // causeOfNetwork is the cause for a network that a look at a guest finds and that has
@@ -205,7 +224,7 @@ func (w *watcher) causeOfNetwork(seen translate.DomainSeen) translate.Cause {
 }
 
 // networksOf names the networks of a domain's interfaces, announced and seen.
-func networksOf(was *announcedDomain, seen translate.DomainSeen) []string {
+func networksOf(was *knownDomain, seen translate.DomainSeen) []string {
 	var names []string
 	add := func(nics []translate.Interface) {
 		for _, nic := range nics {

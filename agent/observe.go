@@ -83,25 +83,29 @@ func readDomain(conn *libvirt.Connect, uri, uuid string, inactive bool) (transla
 		return seen, err
 	}
 	defer func() { _ = domain.Free() }()
+	return seen, readDomainObject(domain, &seen, inactive)
+}
 
+// readDomainObject is readDomain for a domain that has been found.
+func readDomainObject(domain *libvirt.Domain, seen *translate.DomainSeen, inactive bool) (err error) {
 	if seen.Name, err = domain.GetName(); err != nil {
-		return seen, err
+		return err
 	}
 	if seen.Live, err = domain.GetXMLDesc(0); err != nil {
-		return seen, ignoreVanished(err)
+		return ignoreVanished(err)
 	}
 	head, err := translate.ParseDomain(seen.Live)
 	if err != nil {
 		// The document is not well-formed; ask libvirt itself.
-		return seen, readDomainID(domain, &seen)
+		return readDomainID(domain, seen)
 	}
 	seen.ID, seen.Running = head.ID, head.ID >= 0
 	if inactive && seen.Running {
 		if seen.Inactive, err = domain.GetXMLDesc(libvirt.DOMAIN_XML_INACTIVE); err != nil {
-			return seen, ignoreVanished(err)
+			return ignoreVanished(err)
 		}
 	}
-	return seen, nil
+	return nil
 }
 
 func readDomainID(domain *libvirt.Domain, seen *translate.DomainSeen) error {

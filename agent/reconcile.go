@@ -4,11 +4,20 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"time"
 
 	"libvirt.org/go/libvirt"
 
 	"hookbridge/translate"
 )
+
+// compare reconciles and notes why it did.
+func (w *watcher) compare(why Comparison, conn *libvirt.Connect, reconcile func(*libvirt.Connect) error) error {
+	began := time.Now()
+	err := reconcile(conn)
+	w.standing.compared(why, began, w.has)
+	return err
+}
 
 // reconcile looks at everything that is active and at everything that was
 // announced. It is called with the events registered, so what changes meanwhile
@@ -20,25 +29,21 @@ func (w *watcher) reconcile(conn *libvirt.Connect) error {
 	if err != nil {
 		return err
 	}
-	gone := missing(w.ledger.announcedDomains(w.uri), running)
-	if err := w.reconcileDomains(conn, gone); err != nil {
-		return err
+	defer free(running)
+	w.documents = map[string]networkDoc{}
+	defer func() { w.documents = nil }()
+	for _, uuid := range missing(w.ledger.announcedDomains(w.uri), running) {
+		if err := w.lookAtDomain(conn, uuid, translate.CauseReconcile, hint{}); err != nil {
+			return err
+		}
 	}
 	if w.host.follows(w) {
+		clear(w.documents)
 		if err := w.reconcileNetworks(conn); err != nil {
 			return err
 		}
 	}
 	return w.reconcileDomains(conn, running)
-}
-
-func (w *watcher) reconcileDomains(conn *libvirt.Connect, uuids []string) error {
-	for _, uuid := range uuids {
-		if err := w.lookAtDomain(conn, uuid, translate.CauseReconcile, hint{}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (w *watcher) reconcileNetworks(conn *libvirt.Connect) error {
@@ -49,7 +54,11 @@ func (w *watcher) reconcileNetworks(conn *libvirt.Connect) error {
 	if err != nil {
 		return err
 	}
-	gone := missing(w.ledger.announcedNetworks(w.host.conn), names)
+	there := make([]listed, len(names))
+	for i := range names {
+		there[i].name = names[i]
+	}
+	gone := missing(w.ledger.announcedNetworks(w.host.conn), there)
 	for _, name := range slices.Concat(gone, names) {
 		if err := w.lookAtNetwork(conn, name, translate.CauseReconcile, hint{}); err != nil {
 			return err
@@ -59,15 +68,27 @@ func (w *watcher) reconcileNetworks(conn *libvirt.Connect) error {
 	return nil
 }
 
+// listed is an object that libvirt lists as active.
+type listed struct {
+	name   string          // a network's name, a domain's UUID
+	domain *libvirt.Domain // to be freed; nil for a network
+}
+
 // missing returns the announced objects that are not listed any more.
-func missing(announced, listed []string) []string {
-	there := make(map[string]bool, len(listed))
-	for _, l := range listed {
-		there[l] = true
+func missing(announced []string, active []listed) []string {
+	there := make(map[string]bool, len(active))
+	for _, l := range active {
+		there[l.name] = true
 	}
 	gone := slices.DeleteFunc(announced, func(a string) bool { return there[a] })
 	slices.Sort(gone)
 	return gone
+}
+
+func free(domains []listed) {
+	for i := range domains {
+		_ = domains[i].domain.Free()
+	}
 }
 
 // activeNetworks returns the names of the active networks.
@@ -92,9 +113,9 @@ func activeNetworks(conn *libvirt.Connect, has *features) ([]string, error) {
 	return names, err
 }
 
-// activeDomains returns the UUIDs of the running domains in the order in which
-// they were started: by rising id.
-func activeDomains(conn *libvirt.Connect, has *features) ([]string, error) {
+// activeDomains returns the running domains in the order in which they were started:
+// by rising id. They are to be freed.
+func activeDomains(conn *libvirt.Connect, has *features) ([]listed, error) {
 	if !has.allowed(ListAll) {
 		return activeDomainsByID(conn)
 	}
@@ -103,53 +124,54 @@ func activeDomains(conn *libvirt.Connect, has *features) ([]string, error) {
 		return activeDomainsByID(conn) // libvirt before 0.9.13
 	}
 	type running struct {
-		id   uint
-		uuid string
+		listed
+		id uint
 	}
 	var found []running
 	for i := range domains {
 		uuid, uuidErr := domains[i].GetUUIDString()
 		id, idErr := domains[i].GetID()
-		_ = domains[i].Free()
-		if uuidErr != nil {
+		if uuidErr != nil || idErr != nil { // without an id it stopped meanwhile
 			err = errors.Join(err, uuidErr)
+			_ = domains[i].Free()
 			continue
 		}
-		if idErr == nil { // else it stopped meanwhile
-			found = append(found, running{id, uuid})
-		}
+		found = append(found, running{listed{uuid, &domains[i]}, id})
 	}
 	slices.SortFunc(found, func(a, b running) int { return cmp.Compare(a.id, b.id) })
-	uuids := make([]string, len(found))
-	for i, d := range found {
-		uuids[i] = d.uuid
+	all := make([]listed, len(found))
+	for i := range found {
+		all[i] = found[i].listed
 	}
-	return uuids, err
+	if err != nil {
+		free(all)
+		return nil, err
+	}
+	return all, nil
 }
 
 // activeDomainsByID is activeDomains through virConnectListDomains, of which the
 // binding returns the first 512.
-func activeDomainsByID(conn *libvirt.Connect) ([]string, error) {
+func activeDomainsByID(conn *libvirt.Connect) (all []listed, err error) {
 	ids, err := conn.ListDomains()
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(ids)
-	var uuids []string
 	for _, id := range ids {
 		domain, err := conn.LookupDomainById(id)
 		if err != nil {
 			if ignoreVanished(err) == nil {
 				continue
 			}
+			free(all)
 			return nil, err
 		}
-		uuid, err := domain.GetUUIDString()
-		_ = domain.Free()
-		if err != nil {
+		all = append(all, listed{domain: domain})
+		if all[len(all)-1].name, err = domain.GetUUIDString(); err != nil {
+			free(all)
 			return nil, err
 		}
-		uuids = append(uuids, uuid)
 	}
-	return uuids, nil
+	return all, nil
 }

@@ -89,7 +89,8 @@ func (l *ledger) giveUp(t task, r *refusal) {
 		return
 	}
 	a := l.domains[guestKey(t.call)]
-	a.Domain, a.refusal, a.since = r.before, nil, time.Now()
+	l.setDomain(guestKey(t.call), a, r.before)
+	a.refusal, a.since = nil, time.Now()
 }
 
 // endNetwork ends an undo: the network is down. Natively a refused start means
@@ -132,15 +133,16 @@ func (l *ledger) beginDomain(t task, cut []task) (*refusal, refused) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.domains[guestKey(t.call)]
-	if a == nil || a.ID != t.call.Domain.ID {
+	if a == nil || a.id != t.call.Domain.ID {
 		return nil, refusedIsBygone
 	}
-	after, ok := a.Refuse(t.call)
+	before := a.record()
+	after, ok := before.Refuse(t.call)
 	if !ok {
 		return nil, refusedObject
 	}
-	a.refusal = &refusal{call: t.call, before: a.Domain, cut: callIDs(append(cut, t)...)}
-	a.Domain = after
+	a.refusal = &refusal{call: t.call, before: before, cut: callIDs(append(cut, t)...)}
+	l.setDomain(guestKey(t.call), a, after)
 	return a.refusal, refusedStands
 }
 
@@ -154,17 +156,15 @@ func (l *ledger) endDomain(t task, r *refusal, docs translate.NetworkDocs) (unpl
 	switch a := l.domains[k]; {
 	case r.settled:
 	case t.call.Undo.Kind == translate.UndoDomain:
-		delete(l.domains, k)
-		delete(l.uuids, key(a.Conn, a.Name))
-		l.ended[k] = endedRun{id: a.ID, at: time.Now()}
-		_, calls, _ := a.Look(translate.DomainSeen{
-			Conn: a.Conn, NetworkConn: t.call.Conn, UUID: a.UUID, Name: a.Name, Cause: t.call.Cause,
-		}, docs)
-		l.send(change{conn: a.Conn, bucket: store.Domains, key: k, guest: k, calls: calls, cut: r.cut})
+		was := a.record()
+		l.dropDomain(k, was)
+		l.hasEnded(k, was.ID)
+		_, calls, _ := was.Look(gone(was, t.call.Cause), docs)
+		l.send(change{conn: was.Conn, bucket: store.Domains, key: k, guest: k, calls: calls, cut: r.cut})
 		unplugged = len(calls)
 	default:
 		a.refusal, a.since = nil, time.Now()
-		l.send(change{conn: a.Conn, bucket: store.Domains, key: k, guest: k, record: a.Domain, cut: r.cut})
+		l.send(change{conn: a.conn, bucket: store.Domains, key: k, guest: k, packed: a.packed, cut: r.cut})
 	}
 	return unplugged
 }
@@ -206,15 +206,13 @@ func orderKey(c translate.Call) string { return key(c.Domain.Conn, c.Domain.Name
 
 // pluggedInto counts the announced interfaces in a network.
 func (l *ledger) pluggedInto(conn, network string) (n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, d := range l.domains {
+	l.eachDomain(func(d *translate.Domain) {
 		for i := range d.NICs {
 			if d.NICs[i].Network == network && (d.NetworkConn == conn || d.NetworkConn == "") {
 				n++
 			}
 		}
-	}
+	})
 	return n
 }
 

@@ -60,9 +60,10 @@ func (w *watcher) session(ctx context.Context) (established bool, err error) {
 
 	w.host.join(w)
 	defer w.host.leave(w)
-	if err := w.reconcile(conn); err != nil {
+	if err := w.compare(ComparedAtConnect, conn, w.reconcile); err != nil {
 		return true, err
 	}
+	w.standing.settledDown()
 	w.ledger.adopt(w.uri)
 	w.log.Info("watching")
 	if w.onReady != nil {
@@ -108,6 +109,8 @@ func (w *watcher) connected(conn *libvirt.Connect) {
 	w.trueStarted = daemonVersion >= 1002011
 	w.hidesNetworks = daemonVersion >= 1002002 && daemonVersion < 1002011
 	w.log.WithFields(logrus.Fields{"libvirt": versionText(daemonVersion), "features": w.has.String()}).Info("connected")
+	_, reconcileInterval := w.intervals()
+	w.standing.up(daemonVersion, w.daemon, w.has, reconcileInterval)
 
 	verdict := judgeDaemon(w.uri, daemonVersion)
 	defer w.ledger.resume(w.host.conn)
@@ -172,11 +175,11 @@ func (w *watcher) follow(ctx context.Context, conn *libvirt.Connect, queue *hint
 		case <-closed:
 			return errClosed
 		case <-w.takeOver:
-			err = w.reconcileNetworks(conn)
+			err = w.compare(ComparedTakeOver, conn, w.reconcileNetworks)
 		case <-liveness:
 			err = alive(conn)
 		case <-reconcile:
-			err = w.reconcile(conn)
+			err = w.compare(ComparedOnTime, conn, w.reconcile)
 		case <-queue.ready:
 			err = w.handleAll(ctx, conn, queue)
 		}
@@ -199,7 +202,8 @@ func (w *watcher) handleAll(ctx context.Context, conn *libvirt.Connect, queue *h
 	}
 	if overflow {
 		w.log.WithField("dropped", dropped).Warn("more events than could be kept: comparing everything instead")
-		return w.reconcile(conn)
+		w.standing.overflowed(dropped)
+		return w.compare(ComparedOnOverflow, conn, w.reconcile)
 	}
 	return nil
 }

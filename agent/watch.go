@@ -34,6 +34,12 @@ type watcher struct {
 	// live is the present session, for undos.
 	live liveSession
 
+	standing standing
+
+	// documents are those of networks that have been read during the comparison
+	// that is under way; nil otherwise.
+	documents map[string]networkDoc
+
 	// host has the networks that this connection's guests use.
 	host *hostNetworks
 
@@ -77,6 +83,7 @@ func (w *watcher) watch(ctx context.Context) {
 	told := ""
 	for ctx.Err() == nil {
 		established, err := w.session(ctx)
+		w.standing.down(err)
 		if ctx.Err() != nil {
 			return
 		}

@@ -18,7 +18,7 @@ func (d *dispatcher) withdraw(guest, network string, drop func(translate.Call) b
 	for _, c := range d.behind(guest, network) {
 		var rest []task
 		for _, t := range c.tasks {
-			if drop(t.call) {
+			if t.fired == nil && drop(t.call) {
 				gone = append(gone, t.id)
 			} else {
 				rest = append(rest, t)

@@ -1,7 +1,5 @@
 package translate
 
-import "maps"
-
 // PlugCount counts, for each network, the interfaces that are plugged into it, as
 // libvirt's own counter shows at the moment of a call: incremented before plugged is
 // called and decremented before unplugged (networkAllocateActualDevice and
@@ -17,8 +15,14 @@ import "maps"
 //
 // The zero value is ready for use, by one goroutine at a time.
 type PlugCount struct {
-	plugged map[networkKey]map[string]int // by interface
-	renewed map[networkKey]int            // plugged again since a restart
+	networks map[networkKey]*plugged
+}
+
+// plugged is what is counted in a network.
+type plugged struct {
+	nics    map[string]int // by interface
+	total   int
+	renewed int // plugged again since a restart
 }
 
 type networkKey struct{ conn, network string }
@@ -27,32 +31,65 @@ type networkKey struct{ conn, network string }
 // Every call counts, whether a script is run for it or not, and once: port-created and
 // port-deleted are other names of a moment that has been counted.
 func (p *PlugCount) Of(call Call) int {
-	network := networkKey{call.Conn, call.Network}
-	nics := p.plugged[network]
+	key := networkKey{call.Conn, call.Network}
 	switch call.Op {
 	case OpStart:
-		p.forget(network)
+		delete(p.networks, key)
 		return 0
 	case OpStopped:
-		defer p.forget(network)
+		defer delete(p.networks, key)
 	case OpPlugged:
-		nic := call.countKey()
-		if call.Cause == CauseRestart && nics[nic] > 0 {
-			return p.renew(network)
-		}
-		if nics == nil {
-			nics = map[string]int{}
-			p.set(network, nics)
-		}
-		nics[nic]++
+		return p.at(key).plug(call)
 	case OpUnplugged:
-		if nic := call.countKey(); nics[nic] > 1 {
-			nics[nic]--
-		} else {
-			delete(nics, nic)
-		}
+		return p.at(key).unplug(call.countKey())
 	}
-	return total(nics)
+	return p.Present(call.Conn, call.Network)
+}
+
+// Present returns how many interfaces are plugged into a network.
+func (p *PlugCount) Present(conn, network string) int {
+	if n := p.networks[networkKey{conn, network}]; n != nil {
+		return n.total
+	}
+	return 0
+}
+
+func (p *PlugCount) at(key networkKey) *plugged {
+	n := p.networks[key]
+	if n == nil {
+		n = &plugged{nics: map[string]int{}}
+		if p.networks == nil {
+			p.networks = map[networkKey]*plugged{}
+		}
+		p.networks[key] = n
+	}
+	return n
+}
+
+func (n *plugged) plug(call Call) int {
+	nic := call.countKey()
+	if call.Cause == CauseRestart && n.nics[nic] > 0 {
+		n.renewed++
+		now := n.renewed
+		if now >= n.total {
+			n.renewed = 0
+		}
+		return now
+	}
+	n.nics[nic]++
+	n.total++
+	return n.total
+}
+
+func (n *plugged) unplug(nic string) int {
+	if n.nics[nic] > 0 {
+		n.nics[nic]--
+		n.total--
+	}
+	if n.nics[nic] == 0 {
+		delete(n.nics, nic)
+	}
+	return n.total
 }
 
 // Refused takes back what [PlugCount.Of] counted for a plugged call whose refusal has been
@@ -64,48 +101,25 @@ func (p *PlugCount) Refused(call Call) {
 	}
 }
 
-// renew counts an interface that was plugged already and is plugged again.
-func (p *PlugCount) renew(network networkKey) int {
-	if p.renewed == nil {
-		p.renewed = map[networkKey]int{}
+// Interface returns the name under which the interface of a call is counted, and how
+// often it is, to be kept and given to [PlugCount.Restore] by a later run. The name is
+// empty for a network's own calls.
+func (p *PlugCount) Interface(call Call) (nic string, count int) {
+	if call.NIC == nil || call.Domain == nil {
+		return "", 0
 	}
-	p.renewed[network]++
-	n := p.renewed[network]
-	if n >= total(p.plugged[network]) {
-		delete(p.renewed, network)
+	nic = call.countKey()
+	if n := p.networks[networkKey{call.Conn, call.Network}]; n != nil {
+		count = n.nics[nic]
 	}
-	return n
+	return nic, count
 }
 
-func (p *PlugCount) forget(network networkKey) {
-	delete(p.plugged, network)
-	delete(p.renewed, network)
-}
-
-func (p *PlugCount) set(network networkKey, nics map[string]int) {
-	if p.plugged == nil {
-		p.plugged = map[networkKey]map[string]int{}
-	}
-	p.plugged[network] = nics
-}
-
-// Interfaces returns a copy of what is counted in a network, to be kept and given to
-// [PlugCount.Restore] by a later run.
-func (p *PlugCount) Interfaces(conn, network string) map[string]int {
-	return maps.Clone(p.plugged[networkKey{conn, network}])
-}
-
-// Restore takes over what [PlugCount.Interfaces] returned in an earlier run.
-func (p *PlugCount) Restore(conn, network string, interfaces map[string]int) {
-	p.set(networkKey{conn, network}, maps.Clone(interfaces))
-}
-
-func total(nics map[string]int) int {
-	n := 0
-	for _, count := range nics {
-		n += count
-	}
-	return n
+// Restore takes over what [PlugCount.Interface] returned in an earlier run.
+func (p *PlugCount) Restore(conn, network, nic string, count int) {
+	n := p.at(networkKey{conn, network})
+	n.total += count - n.nics[nic]
+	n.nics[nic] = count
 }
 
 // countKey names an interface as well as a MAC address can: a guest may have two with

@@ -57,9 +57,11 @@ func TestPlugCountRestored(t *testing.T) {
 	record, calls, _ := (*Domain)(nil).Look(qemu(1, "v1", on("neta", "m1", "net0"), onBridge("br0", "m2", "net1"), on("neta", "m3", "net2"), on("netb", "m3", "net3")), docs)
 	for _, c := range calls {
 		earlier.Of(c)
+		nic, count := earlier.Interface(c)
+		later.Restore(c.Conn, c.Network, nic, count)
 	}
-	for _, network := range []string{"neta", "netb", "netc"} {
-		later.Restore("net:///", network, earlier.Interfaces("net:///", network))
+	if got := later.Present("net:///", "neta"); got != 2 {
+		t.Errorf("%d interfaces are restored in neta", got)
 	}
 	_, calls, _ = record.Look(stopped(), docs)
 	var got []int

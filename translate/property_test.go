@@ -262,9 +262,9 @@ func (h *history) end() {
 	if h.guest != nil || h.network != nil || len(h.plugged) != 0 {
 		h.t.Errorf("left over: %v %v %v", h.guest, h.network, h.plugged)
 	}
-	for network, nics := range h.count.plugged {
-		if len(nics) != 0 {
-			h.t.Errorf("still counted on %v: %v", network, nics)
+	for network, n := range h.count.networks {
+		if n.total != 0 || len(n.nics) != 0 {
+			h.t.Errorf("still counted on %v: %v", network, n.nics)
 		}
 	}
 }

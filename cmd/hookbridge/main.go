@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -81,8 +82,9 @@ interface is plugged into or unplugged from it.`,
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.AddCommand(
-		runCommand(), checkCommand(), gateCommand(), demoCommand(), versionCommand(),
+		runCommand(), statusCommand(), checkCommand(), historyCommand(), fireCommand(), networkCommand(), gateCommand(), demoCommand(), versionCommand(), manualCommand(),
 	)
 	markArgErrors(root)
 	return root

@@ -23,9 +23,13 @@ func TestMain(m *testing.M) {
 // Each file in testdata is a session on the command line.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+		Dir:   "testdata",
+		Setup: setUpSeat,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
+			"exits":    exits,
+			"systemd":  systemd,
+			"notified": notified,
+			"hangup":   hangup,
 		},
 	})
 }

@@ -1,137 +1,96 @@
 package main
 
 import (
-	"fmt"
-	"path/filepath"
-	"time"
+	"context"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
 	"hookbridge/agent"
-	"hookbridge/translate"
+	"hookbridge/internal/config"
+	"hookbridge/internal/sdnotify"
 )
 
-// runOptions are the flags of the run command.
-type runOptions struct {
-	connect   []string
-	hookDir   string
-	stateDir  string
-	adopt     string
-	without   string
-	reconcile time.Duration
-	runDir    string
-	libDir    string
-	onFailure string
-
-	historyDir string
-	ops        string
-	timeout    time.Duration
-	parallel   int
-	logLevel   string
-	logFormat  string
-}
-
 func runCommand() *cobra.Command {
-	var o runOptions
+	var c configuration
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Watch libvirtd and run the network hook",
 		Long: `Watches libvirtd and runs the network hook until it gets SIGTERM or SIGINT.
-A libvirtd that is not there, or goes away, is waited for.`,
+A libvirtd that is not there, or goes away, is waited for.
+
+What is not said by an option is taken from the configuration file, if there is
+one. SIGHUP reads it again; a file with a mistake changes nothing.`,
 		Example: `  hookbridge run
   hookbridge run --connect qemu:///system --hook-dir /etc/libvirt/hooks
-  hookbridge run --ops plugged,unplugged`,
+  hookbridge run --ops plugged,unplugged --on-failure log
+  hookbridge run --config /etc/hookbridge/second.toml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.historyDir = "/var/lib/hookbridge/history"
-			if cmd.Flags().Changed("state-dir") {
-				o.historyDir = filepath.Join(o.stateDir, "history")
-			}
-			a, err := o.agent()
-			if err != nil {
-				return usageError{err}
-			}
-			return a.Run(cmd.Context())
+			return runAgent(cmd.Context(), &c)
 		},
 	}
-	f := cmd.Flags()
-	f.StringArrayVarP(&o.connect, "connect", "c", nil, "libvirt connection `URI` to watch; may be repeated (default: qemu:///system and lxc:///, whichever the host offers)")
-	f.StringVar(&o.hookDir, "hook-dir", "/etc/libvirt/hooks", "`directory` of the hook scripts")
-	f.StringVar(&o.stateDir, "state-dir", "/run/hookbridge", "`directory` where the announced state is kept until the next boot")
-	f.StringVar(&o.adopt, "adopt", "announce", "what to do with what already runs at the first start: announce, or record without a call")
-	f.StringVar(&o.without, "without", "", "behave as if libvirt lacked these features: a comma separated `list`")
-	f.DurationVar(&o.reconcile, "reconcile-interval", 0, "how often to compare everything; 0: every 30s where libvirt lacks events, negative: never")
-	f.StringVar(&o.runDir, "libvirt-run-dir", "", "`directory` of libvirtd's status files, such as /run/libvirt (default: found out)")
-	f.StringVar(&o.libDir, "libvirt-state-dir", "", "`directory` of libvirtd's state, such as /var/lib/libvirt (default: found out)")
-	f.StringVar(&o.onFailure, "on-failure", "undo", "what a failing script leads to: undo the change that it refused, or log")
-	f.StringVar(&o.ops, "ops", "auto", "operations to replay: a comma separated `list`, or auto for those that libvirtd does not run itself")
-	f.DurationVar(&o.timeout, "timeout", 300*time.Second, "end a script that runs longer than this; 0 never")
-	f.IntVar(&o.parallel, "parallel", 0, "how many scripts may run at once (default: the number of cores)")
-	f.StringVar(&o.logLevel, "log-level", "info", "least level to log: debug, info, warning, error")
-	f.StringVar(&o.logFormat, "log-format", "auto", "text, json, or auto: text with colours and times on a terminal only")
+	c.bind(cmd)
 	return cmd
 }
 
-func (o runOptions) agent() (*agent.Agent, error) {
-	var ops translate.Ops
-	if o.ops != "auto" {
-		var err error
-		if ops, err = translate.ParseOps(o.ops); err != nil {
-			return nil, fmt.Errorf("--ops: %w", err)
-		}
-	}
-	without, err := agent.ParseFeatures(o.without)
+// runAgent runs the agent until ctx ends, and all that goes with it.
+func runAgent(ctx context.Context, c *configuration) error {
+	// From the first moment on: unheard, SIGHUP would end the process.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+
+	settings, file, err := c.load()
 	if err != nil {
-		return nil, fmt.Errorf("--without: %w", err)
+		return usageError{err}
 	}
-	log, err := newLogger(o.logLevel, o.logFormat)
+	log, err := newLogger(settings.LogLevel, settings.LogFormat)
 	if err != nil {
-		return nil, err
+		return usageError{err}
 	}
-	return agent.New(agent.Config{
-		Connect:  o.connect,
-		HookDir:  o.hookDir,
-		StateDir: o.stateDir,
-		Adopt:    agent.Adopt(o.adopt),
-		Without:  without,
-
-		ReconcileInterval: o.reconcile,
-		LibvirtRunDir:     o.runDir,
-		LibvirtStateDir:   o.libDir,
-
-		Ops: ops,
-
-		OnFailure:  agent.OnFailure(o.onFailure),
-		HistoryDir: o.historyDir,
-
-		Timeout:  o.timeout,
-		Parallel: o.parallel,
-		Log:      log,
-	})
+	cfg, err := agentConfig(settings, log)
+	if err != nil {
+		return usageError{err}
+	}
+	service, err := sdnotify.New()
+	if err != nil {
+		log.WithError(err).Warn("systemd's watchdog is not served")
+	}
+	cfg.OnSettled = service.Ready
+	a, err := agent.New(cfg)
+	if err != nil {
+		return usageError{err}
+	}
+	r := running{agent: a, configuration: c, first: settings, service: service, log: log, logFormat: settings.LogFormat}
+	if file.Path != "" {
+		log.WithField("file", file.Path).Debug("configuration read")
+	}
+	return r.run(ctx, hangup)
 }
 
-// newLogger returns a logger that writes to stderr. Off a terminal the text
-// form carries no time of its own: the journal has it.
-func newLogger(level, format string) (*logrus.Logger, error) {
-	log := logrus.New()
-	l, err := logrus.ParseLevel(level)
-	if err != nil {
-		return nil, fmt.Errorf("--log-level: %w", err)
-	}
-	log.SetLevel(l)
-	switch format {
-	case "auto":
-		terminal := isTerminal(log.Out)
-		log.SetFormatter(&logrus.TextFormatter{
-			DisableTimestamp: !terminal, DisableColors: !terminal || noColor(), FullTimestamp: true,
-		})
-	case "text":
-		log.SetFormatter(&logrus.TextFormatter{FullTimestamp: true, DisableColors: true})
-	case "json":
-		log.SetFormatter(&logrus.JSONFormatter{})
-	default:
-		return nil, fmt.Errorf("--log-format: %q is none of auto, text, json", format)
-	}
-	return log, nil
+// running is the agent, with what the world tells it and it tells the world.
+type running struct {
+	agent         *agent.Agent
+	configuration *configuration
+	first         config.Settings // with which the agent was started
+	service       *sdnotify.Service
+	log           *logrus.Logger
+	logFormat     string
+}
+
+func (r *running) run(ctx context.Context, hangup <-chan os.Signal) error {
+	// The others end after the agent, which may take its time.
+	others, end := context.WithCancel(context.WithoutCancel(ctx))
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer end()
+	group.Go(func() { r.reloads(others, hangup) })
+	group.Go(func() { r.service.Run(others, r.agent.Heartbeat, r.status) })
+	defer context.AfterFunc(ctx, r.service.Stopping)()
+	return r.agent.Run(ctx)
 }

@@ -46,6 +46,8 @@ type Log struct {
 	accepted uint64 // entries put into the queue
 	written  uint64 // and taken out of it, with or without success
 
+	followers map[*follower]struct{}
+
 	queue chan Entry
 	ended chan struct{}
 
@@ -58,7 +60,7 @@ func Open(dir string, limits Limits) (*Log, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the history of runs: %w", err)
 	}
-	l := &Log{dir: dir, limits: limits.withDefaults(), ended: make(chan struct{})}
+	l := &Log{dir: dir, limits: limits.withDefaults(), followers: map[*follower]struct{}{}, ended: make(chan struct{})}
 	l.progress = sync.NewCond(&l.mu)
 	l.queue = make(chan Entry, l.limits.Buffer)
 	l.w = writer{dir: dir, limits: l.limits}
@@ -78,6 +80,7 @@ func (l *Log) Append(e Entry) {
 		l.dropped.Add(1)
 		return
 	}
+	l.publish(e)
 	select {
 	case l.queue <- e:
 		l.accepted++
@@ -105,6 +108,10 @@ func (l *Log) Close() error {
 	if !l.closed {
 		l.closed = true
 		close(l.queue)
+		for me := range l.followers {
+			close(me.entries)
+		}
+		clear(l.followers)
 	}
 	l.mu.Unlock()
 	<-l.ended

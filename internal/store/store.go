@@ -12,6 +12,8 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -34,7 +36,7 @@ type Bucket string
 const (
 	Networks Bucket = "networks" // announced networks by key
 	Domains  Bucket = "domains"  // announced domains by key
-	Counts   Bucket = "counts"   // plugged interfaces by network key
+	Counts   Bucket = "counts"   // how often interfaces are plugged, by network key and interface
 	Calls    Bucket = "calls"    // planned calls by their number, see Tx.Plan
 	Adopted  Bucket = "adopted"  // connections whose objects have been adopted
 	Hints    Bucket = "hints"    // events that wait to be looked at, see Tx.Push
@@ -71,7 +73,15 @@ func (e *NewerError) Error() string {
 
 // Store is an open store. Its methods may be called from several goroutines.
 type Store struct {
-	db *bolt.DB
+	db      *bolt.DB
+	batches batches
+	last    atomic.Uint64 // the number of the call planned last
+	closing sync.Once
+	closed  error
+
+	// Failed, when set, is told of changes that could not be written and for which
+	// nobody waits.
+	Failed func(error)
 
 	// Dropped says what was found and not used, in one sentence; empty if
 	// nothing was.
@@ -91,7 +101,7 @@ func Open(dir, boot string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db}
+	s := &Store{db: db, batches: batches{wake: make(chan struct{}, 1), ended: make(chan struct{})}}
 	if damage != nil {
 		if s.db, s.Dropped, err = setAside(path, dir, damage); err != nil {
 			return nil, err
@@ -104,6 +114,14 @@ func Open(dir, boot string) (*Store, error) {
 	if dropped != "" {
 		s.Dropped = dropped
 	}
+	if err := s.findLast(); err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	go s.gather(func(err error) {
+		if s.Failed != nil {
+			s.Failed(err)
+		}
+	})
 	// Who holds it is for the message of the next one that tries.
 	_ = os.WriteFile(filepath.Join(dir, holderName), fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600)
 	return s, nil
@@ -206,18 +224,50 @@ func (s *Store) begin(path, boot string) (dropped string, err error) {
 	return dropped, err
 }
 
-// Close closes the store. Transactions under way finish first.
-func (s *Store) Close() error { return s.db.Close() }
-
-// Update makes changes that are kept all together or, if fn or the writing
-// fails, not at all.
-func (s *Store) Update(fn func(*Tx) error) error {
-	return s.db.Update(func(tx *bolt.Tx) error { return fn(&Tx{tx}) })
+// Close writes what is still to be written and closes the store. Nothing may be put
+// into it any more.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		close(s.batches.wake)
+		<-s.batches.ended
+		s.closed = errors.Join(s.flush(), s.db.Close())
+	})
+	return s.closed
 }
 
-// Each calls fn for every entry of a map by rising key. The slices are valid
-// during the call only.
+// Update makes changes that are kept all together or, if fn or the writing
+// fails, not at all, behind everything that was put.
+func (s *Store) Update(fn func(*Tx) error) error {
+	return errors.Join(s.flush(), s.transaction(fn))
+}
+
+func (s *Store) transaction(changes ...func(*Tx) error) error {
+	return s.db.Update(func(tx *bolt.Tx) error {
+		for _, change := range changes {
+			if err := change(&Tx{tx}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// findLast finds the number of the call planned last.
+func (s *Store) findLast() error {
+	return s.db.View(func(tx *bolt.Tx) error {
+		if k, _ := tx.Bucket([]byte(Calls)).Cursor().Last(); len(k) == 8 {
+			s.last.Store(binary.BigEndian.Uint64(k))
+		}
+		return nil
+	})
+}
+
+// Each calls fn for every entry of a map by rising key, behind everything that was put.
+// The slices are valid during the call only.
 func (s *Store) Each(b Bucket, fn func(key string, value []byte) error) error {
+	if err := s.flush(); err != nil {
+		return err
+	}
 	return s.db.View(func(tx *bolt.Tx) error {
 		return tx.Bucket([]byte(b)).ForEach(func(k, v []byte) error { return fn(string(k), v) })
 	})
@@ -236,20 +286,30 @@ func (t *Tx) Delete(b Bucket, key string) error {
 	return t.tx.Bucket([]byte(b)).Delete([]byte(key))
 }
 
-// NextCall returns the number that the next planned call will get.
-func (t *Tx) NextCall() uint64 { return t.tx.Bucket([]byte(Calls)).Sequence() + 1 }
-
-// Plan adds a planned call and returns its number. Numbers rise, and sort as
-// they rise.
-func (t *Tx) Plan(value []byte) (CallID, error) {
-	b := t.tx.Bucket([]byte(Calls))
-	n, err := b.NextSequence()
-	if err != nil {
-		return "", err
+// DeleteAll removes all entries whose keys begin with a prefix.
+func (t *Tx) DeleteAll(b Bucket, prefix string) error {
+	c := t.tx.Bucket([]byte(b)).Cursor()
+	for k, _ := c.Seek([]byte(prefix)); bytes.HasPrefix(k, []byte(prefix)); k, _ = c.Seek([]byte(prefix)) {
+		if err := c.Delete(); err != nil {
+			return err
+		}
 	}
-	id := CallID(number(n))
-	return id, b.Put([]byte(id), value)
+	return nil
 }
+
+// NewCalls returns numbers for n planned calls. They are above those of all calls that
+// are planned, and sort as they rise.
+func (s *Store) NewCalls(n int) []CallID {
+	last := s.last.Add(uint64(n))
+	ids := make([]CallID, n)
+	for i := range ids {
+		ids[i] = CallID(number(last - uint64(n-1-i)))
+	}
+	return ids
+}
+
+// Plan adds a planned call.
+func (t *Tx) Plan(id CallID, value []byte) error { return t.Put(Calls, string(id), value) }
 
 // Push puts a value at the end of a connection's queue in Hints.
 func (t *Tx) Push(conn string, value []byte) error {

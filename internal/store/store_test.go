@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,8 +25,8 @@ func openStore(t *testing.T, dir, boot string) *Store {
 func fill(t *testing.T, s *Store) {
 	t.Helper()
 	err := s.Update(func(tx *Tx) error {
-		for i := range 3 {
-			if _, err := tx.Plan(fmt.Append(nil, "call ", i)); err != nil {
+		for i, id := range s.NewCalls(3) {
+			if err := tx.Plan(id, fmt.Append(nil, "call ", i)); err != nil {
 				return err
 			}
 		}
@@ -185,5 +186,76 @@ func TestQueueOfHints(t *testing.T) {
 	want := [][]string{{"a0", "a1"}, {"b0", "b1", "b2", "b3", "b4"}, {"a2", "a3", "a4"}, nil, nil}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What is put is kept in its order and together with the rest, also if nobody waits;
+// numbers of calls go on after a restart.
+func TestPut(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, "boot")
+	fill(t, s)
+	var last Ticket
+	for i := range 100 {
+		last = s.Put(func(tx *Tx) error { return tx.Put(Networks, "n", fmt.Append(nil, i)) })
+	}
+	if err := last.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got := contents(t, s)["networks/6e"]; got != "99" {
+		t.Errorf("the last of the changes is not kept, but %q", got)
+	}
+	s.Put(func(tx *Tx) error { return tx.Put(Networks, "n", []byte("unattended")) })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, dir, "boot")
+	if got := contents(t, s)["networks/6e"]; got != "unattended" {
+		t.Errorf("what nobody waits for is not kept: %q", got)
+	}
+	if got := s.NewCalls(2); fmt.Sprintf("%x", got) != "[0000000000000004 0000000000000005]" {
+		t.Errorf("the next calls are %x", got)
+	}
+	if err := (Ticket{}).Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// One change that cannot be made does not cost the others in its transaction.
+func TestPutBesideAFailure(t *testing.T) {
+	s := openStore(t, t.TempDir(), "boot")
+	sad := errors.New("sad")
+	s.Put(func(tx *Tx) error { return tx.Put(Networks, "n", []byte("one")) })
+	s.Put(func(*Tx) error { return sad })
+	last := s.Put(func(tx *Tx) error { return tx.Put(Domains, "d", []byte("two")) })
+	if err := last.Wait(); !errors.Is(err, sad) {
+		t.Errorf("%v", err)
+	}
+	if got := contents(t, s); got["networks/6e"] != "one" || got["domains/64"] != "two" {
+		t.Errorf("kept: %v", got)
+	}
+}
+
+func TestPutFromManySides(t *testing.T) {
+	s := openStore(t, t.TempDir(), "boot")
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for j := range 50 {
+				ticket := s.Put(func(tx *Tx) error { return tx.Put(Networks, fmt.Sprint(i, " ", j), nil) })
+				if j%7 == 0 {
+					if err := ticket.Wait(); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	if err := s.Update(func(*Tx) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(contents(t, s)); got != 400 {
+		t.Errorf("%d of 400 changes are kept", got)
 	}
 }

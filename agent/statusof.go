@@ -1,0 +1,213 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hookbridge/internal/history"
+	"hookbridge/translate"
+)
+
+// Status tells how the agent stands. It asks nothing of libvirt and waits for no
+// script, so it answers while both hang. The error says that the agent has ended, or
+// that ctx did before it began.
+func (a *Agent) Status(ctx context.Context) (Status, error) {
+	r, err := a.parts(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	if dir := a.cfg.HistoryDir; dir != "" {
+		r.caller.book.recalled.Do(func() {
+			r.caller.book.recall(history.Read(dir, history.Filter{Since: bootTime()}))
+		})
+	}
+	set := r.caller.settings.Load()
+	s := Status{
+		PID: os.Getpid(), Now: time.Now(), Started: r.started,
+		HookDir: set.hooks.Dir, OnFailure: set.onFailure, Parallel: r.dispatcher.width(),
+		Calls: CallStatus{Made: r.caller.made.Load(), Inexact: r.caller.inexact.Load()},
+	}
+	if s.LibvirtLibrary, err = LibraryVersion(); err != nil {
+		s.LibvirtLibrary = err.Error()
+	}
+	undone := r.caller.undoer.counts.snapshot()
+	s.Undo = UndoStatus{Done: orEmpty(undone.Done), Failed: orEmpty(undone.Failed), NotDone: undone.Not}
+	s.Gate = GateStatus(r.gate.counts())
+	if r.caller.history != nil {
+		s.History = HistoryStatus{Dir: a.cfg.HistoryDir, Dropped: r.caller.history.Dropped()}
+	}
+	s.Running, s.Failures, s.Reconciles.Found = r.caller.book.lists()
+	s.Running, s.Failures = slices.Concat([]RunningCall{}, s.Running), slices.Concat([]CallResult{}, s.Failures)
+
+	s.Connections, s.Reconciles.Made = []ConnectionStatus{}, map[Comparison]int{}
+	for _, w := range r.watchers {
+		c, standing := w.status()
+		s.Connections = append(s.Connections, c)
+		for why, n := range standing.compared {
+			s.Reconciles.Made[why] += n
+		}
+		if standing.lastCompared.After(s.Reconciles.Last) {
+			s.Reconciles.Last = standing.lastCompared
+		}
+		s.Queues.HintsWaiting += c.HintsWaiting
+		s.Queues.HintsSpilled += c.HintsSpilled
+		s.Queues.HintsDropped += c.HintsDropped
+		s.Queues.Overflows += c.Overflows
+	}
+	lanes := r.dispatcher.load()
+	for _, n := range lanes {
+		s.Queues.CallsPlanned += n
+	}
+	s.Queues.CallsHeld, s.Queues.Running, s.Queues.Lanes = r.ledger.heldCalls(), len(s.Running), len(lanes)
+	s.Networks = networksOfStatus(r.ledger, r.caller.book, lanes)
+	return s, nil
+}
+
+// bootTime is when this boot began.
+func bootTime() time.Time {
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return time.Time{}
+	}
+	return time.Now().Add(-time.Duration(info.Uptime) * time.Second)
+}
+
+func orEmpty[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return map[K]V{}
+	}
+	return m
+}
+
+// width is how many scripts may run at once.
+func (d *dispatcher) width() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.parallel
+}
+
+func (w *watcher) status() (ConnectionStatus, connectionStanding) {
+	now := w.standing.snapshot()
+	c := ConnectionStatus{
+		URI: w.uri, Optional: w.optional, Connected: now.connected, Ready: now.ready, Since: now.since,
+		LastError: now.failure, LastErrorTime: now.failed, DaemonRun: now.daemon,
+		FollowsNetworks: w.host.follows(w), NetworksKnownBy: w.host.conn,
+		Reconnects: max(0, now.sessions-1), HintsDropped: now.dropped, Overflows: now.overflows,
+		Ops: w.replay.status(w.host.conn), Sources: now.sources(localDaemon(w.uri)),
+	}
+	if now.version != 0 {
+		c.LibvirtDaemon = versionText(now.version)
+	}
+	c.HintsWaiting, c.HintsSpilled = w.live.waiting()
+	return c, now
+}
+
+// status says of every operation who makes its calls, and why.
+func (r *replay) status(conn string) []OpStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	verdict, judged := r.verdicts[conn]
+	ops := r.fixed
+	if ops == nil {
+		ops = verdict.Auto()
+	}
+	all := make([]OpStatus, 0, len(translate.AllOps()))
+	for _, op := range translate.AllOps() {
+		o := OpStatus{Op: op}
+		switch {
+		case !judged && r.fixed == nil:
+			o.State, o.Why = OpUnknown, "there has been no connection to libvirt yet"
+		case ops[op] && r.fixed != nil && verdict.Native[op]:
+			o.State, o.Why = OpReplayed, "the configuration names it, and libvirtd makes these calls, too"
+		case ops[op] && r.fixed != nil:
+			o.State, o.Why = OpReplayed, "the configuration names it"
+		case ops[op]:
+			o.State, o.Why = OpReplayed, verdict.Reason
+		case verdict.Native[op]:
+			o.State, o.Why = OpNative, verdict.Reason
+		case r.fixed != nil:
+			o.State, o.Why = OpOff, "the configuration does not name it"
+		default:
+			o.State, o.Why = OpOff, "newer than libvirt 1.2.2: only made where the configuration names it"
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// sources says how each kind of change is noticed.
+func (s *connectionStanding) sources(local bool) []SourceStatus {
+	missed := SourceOff
+	switch {
+	case s.have[Kicks] && local:
+		missed = SourceKick
+	case s.interval > 0:
+		missed = SourceReconcile
+	}
+	by := func(change string, f Feature, without Source) SourceStatus {
+		if f != "" && s.have[f] {
+			return SourceStatus{Change: change, Source: SourceEvent, Feature: f}
+		}
+		return SourceStatus{Change: change, Source: without}
+	}
+	if s.sessions == 0 {
+		return []SourceStatus{}
+	}
+	return []SourceStatus{
+		{Change: "guests", Source: SourceEvent},
+		by("networks", NetworkEvents, missed),
+		by("interfaces-added", DeviceAdded, missed),
+		by("interfaces-removed", DeviceRemoved, missed),
+		by("interfaces-moved", "", missed),
+		by("connection-lost", CloseCallback, SourcePoll),
+	}
+}
+
+// networksOfStatus puts together what is announced.
+func networksOfStatus(l *ledger, b *book, lanes map[string]int) []NetworkStatus {
+	all := map[string]*NetworkStatus{}
+	l.mu.Lock()
+	for k, a := range l.networks {
+		n := b.network(k)
+		all[k] = &NetworkStatus{
+			Name: a.Name, Connection: a.Conn, UUID: a.UUID, Up: true, Since: n.since, LastCall: n.last,
+			Planned: lanes[k], Inexact: a.Inexact, Interfaces: []InterfaceStatus{},
+		}
+	}
+	l.mu.Unlock()
+	l.eachDomain(func(d *translate.Domain) {
+		conn := cmp.Or(d.NetworkConn, d.Conn)
+		add := func(nics []translate.Interface, refused bool) {
+			for i := range nics {
+				if nics[i].Network == "" {
+					continue
+				}
+				k := key(conn, nics[i].Network)
+				n := b.nic(interfaceKey{k, d.UUID, nics[i].MAC})
+				if all[k] == nil {
+					all[k] = &NetworkStatus{Name: nics[i].Network, Connection: conn, Planned: lanes[k], Interfaces: []InterfaceStatus{}}
+				}
+				all[k].Interfaces = append(all[k].Interfaces, InterfaceStatus{
+					Guest: d.Name, UUID: d.UUID, ID: d.ID, Connection: d.Conn, MAC: nics[i].MAC, Target: nics[i].Target,
+					Refused: refused, Since: n.since, LastCall: n.last,
+				})
+			}
+		}
+		add(d.NICs, false)
+		add(d.Refused, true)
+	})
+	list := make([]NetworkStatus, 0, len(all))
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		slices.SortStableFunc(all[k].Interfaces, func(a, b InterfaceStatus) int {
+			return cmp.Or(cmp.Compare(a.Guest, b.Guest), cmp.Compare(a.UUID, b.UUID))
+		})
+		list = append(list, *all[k])
+	}
+	return list
+}

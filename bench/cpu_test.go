@@ -1,0 +1,76 @@
+//go:build bench
+
+package bench
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fsnotify/fsnotify"
+
+	"hookbridge/internal/farm"
+)
+
+// The processor time that hookbridge itself uses for a call, its children left
+// out: everything from the event to the history. Guests with two interfaces are
+// stopped and started one at a time. Against the processor time of one bare run of
+// a shell that runs cat, without what starting it costs.
+func measureCPU(t *testing.T) []Figure {
+	const rounds, restarts, nics = 12, 30, 2
+	const calls = restarts * nics * 2
+	dir := memoryDir(t)
+	must(t, os.Chmod(dir, 0o755))
+	done := filepath.Join(dir, "done")
+	must(t, os.Mkdir(done, 0o755))
+	// The last call of a guest's stop or start leaves a mark, a shell's own work.
+	script := "#!/bin/sh\ncat >/dev/null\n[ \"$1\" = net1 ] && : >${0%/*}/done/$2\nexit 0\n"
+	must(t, os.WriteFile(filepath.Join(dir, "network"), []byte(script), 0o755))
+	watch, err := fsnotify.NewWatcher()
+	must(t, err)
+	defer watch.Close()
+	must(t, watch.Add(done))
+
+	f := farm.New(t)
+	guest := f.Guest("guest", f.Networks(nics)...)
+	must(t, guest.Create())
+	agent := runAgent(t, 1, "--connect", f.URI, "--hook-dir", dir, "--adopt", "record")
+	document, err := guest.GetXMLDesc(0)
+	must(t, err)
+
+	await := func(op string) {
+		t.Helper()
+		mark := filepath.Join(done, op)
+		for os.Remove(mark) != nil {
+			<-watch.Events
+		}
+	}
+	var ours, theirs []float64
+	for i := range rounds + 1 {
+		before := cpuTime(t, agent.cmd.Process.Pid)
+		for range restarts {
+			must(t, guest.Destroy())
+			await("unplugged")
+			must(t, guest.Create())
+			await("plugged")
+		}
+		settle()
+		used := cpuTime(t, agent.cmd.Process.Pid) - before
+		var bare float64
+		for range calls {
+			cmd := exec.Command("sh", "-c", "cat >/dev/null")
+			cmd.Stdin = strings.NewReader(document)
+			must(t, cmd.Run())
+			bare += milliseconds(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime())
+		}
+		if i == 0 {
+			continue // warming up
+		}
+		ours = append(ours, milliseconds(used)/calls)
+		theirs = append(theirs, bare/calls)
+	}
+	fig := median("per call", "ms", seriesOf("hookbridge", ours), seriesOf("sh -c 'cat >/dev/null'", theirs)).atMost(0.25)
+	return []Figure{fig}
+}

@@ -83,13 +83,6 @@ func (p *passage) end() {
 	}
 }
 
-// close lets no other call begin.
-func (p *passage) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed = true
-}
-
 // block ends the passage without an answer of the scripts.
 func (p *passage) block(reason string) {
 	p.mu.Lock()

@@ -17,3 +17,7 @@ func environment(extra []string) []string {
 	}
 	return append(env, extra...)
 }
+
+// Environment returns the whole environment of a script that is called with these
+// additions.
+func Environment(extra []string) []string { return environment(extra) }

@@ -81,6 +81,26 @@ func (d *dispatcher) turnBack(network string) {
 	}
 }
 
+// turnAllBack ends all passages: their calls are not made any more. d.mu is held.
+func (d *dispatcher) turnAllBack() {
+	for c := range d.live {
+		for i := range c.tasks {
+			if g := c.tasks[i].gate; g != nil && !g.back {
+				g.passage.block(stopping)
+			}
+		}
+	}
+}
+
+const stopping = "the agent is being stopped"
+
+// ending reports whether no other call begins.
+func (d *dispatcher) ending() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closed
+}
+
 // undoing reports whether a network is just being taken down by an undo.
 func (d *dispatcher) undoing(network string) bool {
 	d.mu.Lock()

@@ -394,6 +394,7 @@ func (d *dispatcher) stop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
+	d.turnAllBack()
 }
 
 // close lets the calls under way finish, begins no other, and returns when all

@@ -171,6 +171,10 @@ func (g *gate) admit(ctx context.Context, w *watcher, d knownDaemon, call GateCa
 		log.Warn("the guest's hook scripts were not asked before its start: the agent had not answered in time")
 		return pass
 	}
+	if g.dispatcher.ending() {
+		g.unasked.Add(1)
+		return unasked(call, stopping)
+	}
 	ctx, cancel := context.WithTimeout(ctx, call.timeout())
 	defer cancel()
 	nics, err := translate.Interfaces(call.Document)

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"hookbridge/internal/config"
 	"hookbridge/internal/gate"
 	"hookbridge/internal/gate/ask"
 	_ "hookbridge/internal/gate/early" // answers "gate run"
@@ -18,6 +20,7 @@ import (
 
 // gateOptions are the flags of the gate commands.
 type gateOptions struct {
+	config      string
 	guests      []string
 	hookDir     string
 	socket      string
@@ -54,6 +57,9 @@ func gateInstallCommand() *cobra.Command {
 		Short: "Put the gate into libvirt's guest hooks",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.configure(cmd); err != nil {
+				return usageError{err}
+			}
 			if o.timeout <= 0 {
 				return usageError{errors.New("--timeout: libvirtd waits meanwhile, so there must be one")}
 			}
@@ -70,10 +76,34 @@ func gateInstallCommand() *cobra.Command {
 	}
 	o.where(cmd)
 	f := cmd.Flags()
+	f.StringVar(&o.config, "config", config.DefaultPath, "configuration `file` for what is not said here")
 	f.StringVar(&o.socket, "socket", ask.DefaultSocket, "the agent's socket")
 	f.DurationVar(&o.timeout, "timeout", ask.DefaultTimeout, "how long the agent may take for the scripts of one guest")
 	f.Var(&o.unavailable, "unavailable", "what happens to a guest when the agent cannot be asked")
 	return cmd
+}
+
+// configure takes from the configuration file what the flags do not say.
+func (o *gateOptions) configure(cmd *cobra.Command) error {
+	file, err := config.Load(o.config)
+	if errors.Is(err, fs.ErrNotExist) && !cmd.Flags().Changed("config") {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s := file.Settings()
+	s.Follow(file.IsSet)
+	if !cmd.Flags().Changed("socket") {
+		o.socket = s.Socket
+	}
+	if !cmd.Flags().Changed("timeout") {
+		o.timeout = s.Gate.Timeout
+	}
+	if !cmd.Flags().Changed("unavailable") {
+		o.unavailable = s.Gate.Unavailable
+	}
+	return nil
 }
 
 func gateRemoveCommand() *cobra.Command {

@@ -87,6 +87,16 @@ func (r *running) run(ctx context.Context, hangup <-chan os.Signal) error {
 	// The others end after the agent, which may take its time.
 	others, end := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
+	served, err := serve(others, r.log, r.agent, r.first.Socket, r.first.Metrics.Listen)
+	if err != nil {
+		end()
+		return err
+	}
+	group.Go(func() {
+		if err := served(); err != nil {
+			r.log.WithError(err).Error("the socket is not served any more")
+		}
+	})
 	defer group.Wait()
 	defer end()
 	group.Go(func() { r.reloads(others, hangup) })

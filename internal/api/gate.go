@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 
@@ -29,10 +30,12 @@ func (s *Server) gate(w http.ResponseWriter, req *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
+	ctx, gone := context.WithCancel(req.Context())
+	defer gone()
 	if err := http.NewResponseController(w).Flush(); err != nil {
-		return // the shim has gone
+		gone() // the shim: the agent has to know that libvirtd goes on without it
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(s.Agent.Gate(req.Context(), call))
+	_ = encoder.Encode(s.Agent.Gate(ctx, call))
 }

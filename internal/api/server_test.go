@@ -413,12 +413,11 @@ func TestGateComesFirst(t *testing.T) {
 			return <-answer
 		},
 	}, nil)
-	defer close(hang)
 	for range 50 {
 		_, _ = io.WriteString(s.dial(t), "GET /v1/status HTTP/1.0\r\n\r\n")
 	}
 
-	document := "<domain>" + strings.Repeat("<x a='&amp;\"'/>\n", ask.DocumentSize/20) + "</domain>"
+	document := "<domain>" + strings.Repeat("<x a='&amp;\"'/>\n", documentSize/20) + "</domain>"
 	type result struct {
 		answer *ask.Answer
 		err    error
@@ -428,7 +427,14 @@ func TestGateComesFirst(t *testing.T) {
 		a, err := ask.Gate(s.path, &ask.Call{Guest: "qemu", Object: "g", Op: "prepare", SubOp: "begin", Extra: "-", PID: 7, Document: document, Timeout: 20000, Unavailable: ask.Deny}, 20*time.Second)
 		results <- result{a, err}
 	}()
-	call := <-asked
+	var call agent.GateCall
+	select {
+	case call = <-asked:
+	case r := <-results:
+		close(hang)
+		t.Fatalf("not accepted: %v", r.err)
+	}
+	defer close(hang)
 	want := agent.GateCall{Guest: "qemu", Object: "g", Op: "prepare", SubOp: "begin", Extra: "-", PID: 7, Document: document, Timeout: 20000, Unavailable: "deny"}
 	if diff := cmp.Diff(want, call); diff != "" {
 		t.Errorf("the agent was asked (-want +got):\n%.500s", diff)

@@ -42,7 +42,7 @@ func listen(path string) (*socket, error) {
 	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("the socket's directory: %w", err)
+		return nil, fmt.Errorf("the socket's directory: %w; run as root, or name another place with --socket or --state-dir", err)
 	}
 	unlock, err := lockDir(dir)
 	if err != nil {

@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"hookbridge/internal/gate/ask"
 )
@@ -168,14 +169,18 @@ func (h hook) seen(since moment) (seeing, error) {
 	return seenYes, nil
 }
 
-// Stands reports whether a guest's hook is the gate and libvirtd has seen it, as far
-// as that can be told from outside: then a guest that starts unasked went past it.
+// Stands reports whether a guest's hook is the gate and libvirtd may have seen it, as
+// far as that can be told from outside: then a guest that starts unasked went past it.
+// A libvirtd that was started within a second of the installation counts as one that
+// has.
 func Stands(hookDir, guest string) bool {
 	h := newHook(hookDir, guest)
 	f, err := h.look()
 	if err != nil || f.state != active {
 		return false
 	}
-	seen, err := h.seen(f.settings.Since)
+	since := f.settings.Since
+	since.Ticks -= int64(time.Second / tick)
+	seen, err := h.seen(since)
 	return err == nil && seen == seenYes
 }

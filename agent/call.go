@@ -80,9 +80,12 @@ func (c *caller) takeBack(t task, rest []task, f Finished) []task {
 
 func (c *caller) done(t task) {
 	nic, count := c.count.counted(t.call)
-	c.keeper.done(t, nic, count)
+	var told func()
+	if c.log.IsLevelEnabled(logrus.DebugLevel) {
+		told = func() { c.log.WithFields(callFields("", t.call)).Debug("done with") }
+	}
+	c.keeper.done(t, nic, count, told)
 	t.outcome.end()
-	c.log.WithFields(callFields("", t.call)).Debug("done with")
 }
 
 func (c *caller) make(ctx context.Context, call translate.Call, retry bool, connections int) Finished {

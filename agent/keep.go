@@ -104,12 +104,19 @@ func deleteCalls(tx *store.Tx, ids []store.CallID) (err error) {
 }
 
 // done keeps that a call has been made, with the count of its interface; behind a
-// network's start and stop, that nothing is plugged into it.
-func (k keeper) done(t task, nic string, plugged int) {
+// network's start and stop, that nothing is plugged into it. told, unless nil, is
+// called when it is kept.
+func (k keeper) done(t task, nic string, plugged int, told func()) {
+	if k.store == nil && told != nil {
+		told()
+	}
 	id, op, key := string(t.id), t.call.Op, t.network()+"\n"
 	count := keptCount{t.call.Conn, t.call.Network, nic, plugged}
 	k.put(func(tx *store.Tx) error {
 		err := tx.Delete(store.Calls, id)
+		if told != nil {
+			tx.Then(told)
+		}
 		switch {
 		case op == translate.OpStart || op == translate.OpStopped:
 			return errors.Join(err, tx.DeleteAll(store.Counts, key))

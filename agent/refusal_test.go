@@ -129,7 +129,7 @@ func TestEventsDuringTheUndoOfANetwork(t *testing.T) {
 			tasks := d.expect("up", "n start", "n started")
 			task, rest := tasks[c.refused], tasks[c.refused+1:]
 			for _, made := range tasks[:c.refused] {
-				d.keeper.done(made, "", 0)
+				d.keeper.done(made, "", 0, nil)
 			}
 			_, cut := split(task.call, rest)
 			was, r := d.beginNetwork(task, cut)
@@ -208,7 +208,7 @@ func TestEventsDuringTheUndoOfAGuest(t *testing.T) {
 			d := newDesk(t)
 			d.look(guestNow(1, "a", "b", "c"), time.Now())
 			tasks := d.expect("up", "a plugged g", "b plugged g", "c plugged g")
-			d.keeper.done(tasks[0], "", 0)
+			d.keeper.done(tasks[0], "", 0, nil)
 			_, cut := split(tasks[1].call, tasks[2:])
 			r, state := d.beginDomain(tasks[1], cut)
 			if state != refusedStands {

@@ -220,8 +220,13 @@ func TestSecondAgentOnOneState(t *testing.T) {
 	t.Parallel()
 	h := testhost.Start(t)
 	startBridge(t, h)
-	out, err := h.Command(t.Context(), binary(t), "run").CombinedOutput()
-	if err == nil || !strings.Contains(err.Error(), "exit status 1") || !strings.Contains(string(out), "is in use by the agent with pid ") {
-		t.Errorf("%v: %s", err, out)
+	for says, args := range map[string][]string{
+		"another agent answers on ":        {"run"},
+		"is in use by the agent with pid ": {"run", "--socket", "/run/other.sock"},
+	} {
+		out, err := h.Command(t.Context(), binary(t), args...).CombinedOutput()
+		if err == nil || !strings.Contains(err.Error(), "exit status 1") || !strings.Contains(string(out), says) {
+			t.Errorf("%v: %s", err, out)
+		}
 	}
 }

@@ -281,6 +281,9 @@ func (t *Tx) Put(b Bucket, key string, value []byte) error {
 	return t.tx.Bucket([]byte(b)).Put([]byte(key), value)
 }
 
+// Then calls fn when the change is kept.
+func (t *Tx) Then(fn func()) { t.tx.OnCommit(fn) }
+
 // Delete removes an entry; one that is not there is no error.
 func (t *Tx) Delete(b Bucket, key string) error {
 	return t.tx.Bucket([]byte(b)).Delete([]byte(key))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 
 	"hookbridge/agent"
 	"hookbridge/internal/gate/ask"
@@ -32,10 +34,28 @@ func (s *Server) gate(w http.ResponseWriter, req *http.Request) {
 	w.WriteHeader(http.StatusOK)
 	ctx, gone := context.WithCancel(req.Context())
 	defer gone()
+	if call.Op == "prepare" {
+		s.leaveWord(call.Guest)
+	}
 	if err := http.NewResponseController(w).Flush(); err != nil {
 		gone() // the shim: the agent has to know that libvirtd goes on without it
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(s.Agent.Gate(ctx, call))
+}
+
+// leaveWord tells the shim that this host's libvirtd has the operation prepare: then it
+// need not ask at start, which costs a process in every start of a guest.
+func (s *Server) leaveWord(guest string) {
+	if guest != "qemu" && guest != "lxc" {
+		return
+	}
+	if _, told := s.prepares.LoadOrStore(guest, true); told {
+		return
+	}
+	path := filepath.Join(filepath.Dir(s.Socket), "prepare."+guest)
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		s.Log.WithError(err).Debug("the gate's shim asks at start, too")
+	}
 }

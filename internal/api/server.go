@@ -60,6 +60,7 @@ type Server struct {
 	ending chan struct{} // closed when no more is to begin
 
 	requests sync.WaitGroup
+	prepares sync.Map // of the guest hooks that are known to have prepare
 }
 
 // Listen takes the socket: from now on clients can connect, and wait. The error is a

@@ -24,10 +24,12 @@ runnable() { [ -f "$1" ] && [ -x "$1" ]; }
 chain=no
 if runnable "$kept" && [ "$0" != "$kept" ]; then chain=yes; fi
 
+# A libvirtd that has prepare has been asked about then; the agent leaves word.
 ask=no
 case $op in
 prepare | start | stopped | release | reconnect)
 	if runnable "$hookbridge" && [ "${0##*/}" = "$guest" ]; then ask=yes; fi
+	if [ "$op" = start ] && [ -e "${socket%/*}/prepare.$guest" ]; then ask=no; fi
 	;;
 esac
 

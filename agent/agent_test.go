@@ -25,6 +25,7 @@ const testURI = "test:///default"
 // rig is a running agent.
 type rig struct {
 	t        *testing.T
+	agent    *Agent
 	finished chan Finished
 	ready    chan string
 	log      *logLines
@@ -82,6 +83,7 @@ func startAgent(t *testing.T, cfg Config) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.agent = a
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()

@@ -94,13 +94,13 @@ func TestAbandonedUndoHoldsUpNobody(t *testing.T) {
 	d.submit(guestChain("g", translate.OpPlugged, "a", "b"))
 	r.await(t, 1)
 	<-undoing
+	r.mu.Lock()
+	r.after = nil
+	r.mu.Unlock()
 	d.submit(guestChain("g", translate.OpUnplugged, "c"))
 	d.abandon("g")
 	p := newPassage()
 	d.submit(gateChain(p, "g", "a"))
-	r.mu.Lock()
-	r.after = nil
-	r.mu.Unlock()
 	if diff := cmp.Diff([]string{"c unplugged g", "a plugged g"}, r.await(t, 2)); diff != "" {
 		t.Errorf("began during the undo (-want +got):\n%s", diff)
 	}

@@ -68,15 +68,11 @@ func Ask(uri string) Answer {
 		}
 		return a
 	}
-	stop := make(chan struct{})
-	_, ended, err := runEventLoop(stop, func(error) {})
+	stop, err := runEventLoop(func(error) {})
 	if err != nil {
 		return fail(StageLibrary, err)
 	}
-	defer func() {
-		close(stop)
-		<-ended
-	}()
+	defer stop()
 	conn, err := libvirt.NewConnect(uri)
 	if err != nil {
 		return fail(StageConnect, err)

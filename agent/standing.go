@@ -1,9 +1,12 @@
 package agent
 
 import (
+	"errors"
 	"maps"
 	"sync"
 	"time"
+
+	"libvirt.org/go/libvirt"
 )
 
 // standing is how a connection stands, for people. Its watcher enters it.
@@ -72,6 +75,9 @@ func (s *standing) down(err error) {
 	s.now.connected, s.now.ready = false, false
 	if err != nil {
 		s.now.failure, s.now.failed = err.Error(), time.Now()
+		if e := (libvirt.Error{}); errors.As(err, &e) {
+			s.now.failure = e.Message
+		}
 	}
 }
 

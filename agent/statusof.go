@@ -43,7 +43,7 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 		s.History = HistoryStatus{Dir: a.cfg.HistoryDir, Dropped: r.caller.history.Dropped()}
 	}
 	s.Running, s.Failures, s.Reconciles.Found = r.caller.book.lists()
-	s.Running, s.Failures = slices.Concat([]RunningCall{}, s.Running), slices.Concat([]CallResult{}, s.Failures)
+	s.Running, s.Failures = append([]RunningCall{}, s.Running...), append([]CallResult{}, s.Failures...)
 
 	s.Connections, s.Reconciles.Made = []ConnectionStatus{}, map[Comparison]int{}
 	for _, w := range r.watchers {

@@ -26,6 +26,7 @@ func TestScripts(t *testing.T) {
 		Dir:   "testdata",
 		Setup: setUpSeat,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"awaits":   awaits,
 			"exits":    exits,
 			"systemd":  systemd,
 			"notified": notified,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/sirupsen/logrus"
 
@@ -27,28 +28,26 @@ func serve(ctx context.Context, log *logrus.Logger, a *agent.Agent, socket, metr
 		if scrapers, err = m.Listen(metricsListen, a.Healthy); err != nil {
 			return nil, errors.Join(fmt.Errorf("--metrics-listen: %w", err), server.Close())
 		}
-		log.WithField("address", scrapers.Addr().String()).Info("metrics are served to whoever can connect")
+		log.WithField("address", scrapers.Addr().String()).Info("metrics can be fetched")
 	}
+	log.WithField("socket", socket).Info("listening")
 	a.Observe(m.Called)
-	ended := make(chan error, 2)
-	go func() { ended <- tell(log, "the socket is not served any more", server.Serve(ctx)) }()
-	count := 1
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
 	if scrapers != nil {
-		count++
-		go func() { ended <- tell(log, "metrics are not served any more", scrapers.Serve(ctx)) }()
+		group.Go(func() {
+			if err := scrapers.Serve(ctx); err != nil {
+				log.WithError(err).Error("metrics cannot be fetched any more, but at the socket")
+			}
+		})
 	}
-	return func() (err error) {
-		for range count {
-			err = errors.Join(err, <-ended)
-		}
-		return err
+	ended := make(chan error, 1)
+	go func() {
+		ended <- server.Serve(ctx)
+		cancel()
+	}()
+	return func() error {
+		defer group.Wait()
+		return <-ended
 	}, nil
-}
-
-// tell logs an error at once: who waits for it may wait for long.
-func tell(log *logrus.Logger, what string, err error) error {
-	if err != nil {
-		log.WithError(err).Error(what)
-	}
-	return err
 }

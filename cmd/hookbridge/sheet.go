@@ -35,8 +35,13 @@ func (p *sheet) paint(colour, text string) string {
 }
 
 // line writes a text behind a lead, broken at spaces where it is longer than the sheet.
-// The lines after the first are indented by as much as the lead is wide.
+// The lines after the first are indented by as much as the lead is wide. A lead that
+// leaves too little room has lines of its own.
 func (p *sheet) line(lead, colour, text string) {
+	if utf8.RuneCountInString(lead) > sheetWidth/2 && utf8.RuneCountInString(lead)+utf8.RuneCountInString(text) > sheetWidth {
+		p.line("", "", lead)
+		lead = "    "
+	}
 	indent := strings.Repeat(" ", utf8.RuneCountInString(lead))
 	for i, part := range fold(text, sheetWidth-len(indent)) {
 		if i > 0 {

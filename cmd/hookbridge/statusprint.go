@@ -235,7 +235,11 @@ func (p *sheet) interfaceLine(i *agent.InterfaceStatus, known string, last bool,
 		p.line(lead, colour, text)
 		return
 	}
-	p.WriteString(strings.TrimRight(lead, " ") + "\n")
+	if lead = strings.TrimRight(lead, " "); utf8.RuneCountInString(lead) <= sheetWidth {
+		p.WriteString(lead + "\n")
+	} else {
+		p.line(branch, "", strings.TrimPrefix(lead, branch))
+	}
 	p.line(trunk+"  ", colour, text)
 }
 

@@ -79,7 +79,7 @@ func TestOnCall(t *testing.T) {
 	if got, announced := string(calls[6].Stdin), documentOf(t, calls, "front", "plugged"); got != announced {
 		t.Errorf("the call by hand has another document than the one that was announced:\n%s", got)
 	}
-	o.reads(o.ask(0, "status"), `^  all is well$`, mac(1)+`.*plugged: exit 0 in [0-9]+ms, by hand$`)
+	o.reads(o.ask(0, "status"), `^  all is well$`, `plugged: exit 0 in [0-9]+ms, by hand$`)
 	o.reads(o.ask(0, "history", "--limit", "1"), `\(by hand\)$`)
 
 	// Scrapers see the same.

@@ -3,6 +3,7 @@ package sdnotify
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -74,6 +75,9 @@ func (s *Service) Stopping() { send(daemon.SdNotifyStopping) }
 // four times in the watchdog's period; a beat that is older than half of it
 // is none, and systemd is left to find that out.
 func (s *Service) Run(ctx context.Context, heartbeat func() time.Time, status func() string) {
+	if os.Getenv("NOTIFY_SOCKET") == "" {
+		return // nobody listens: no wake-ups for it
+	}
 	interval := statusInterval
 	if s.watchdog > 0 {
 		interval = min(interval, s.watchdog/4)

@@ -1,0 +1,293 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hookbridge/exec"
+	"hookbridge/internal/history"
+	"hookbridge/translate"
+)
+
+// of returns the status of a running agent.
+func (r *rig) status() Status {
+	r.t.Helper()
+	s, err := r.agent.Status(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return s
+}
+
+func stateDir(t *testing.T) string { return filepath.Join(t.TempDir(), "state") }
+
+func TestStatus(t *testing.T) {
+	cfg := Config{
+		Connect: []string{testURI}, HookDir: hookDir(t, "#!/bin/sh\n[ \"$2\" = plugged ] || exit 0\necho 'no address left' >&2\nexit 3\n"),
+		StateDir: stateDir(t), HistoryDir: filepath.Join(t.TempDir(), "history"), OnFailure: OnFailureLog,
+	}
+	r := startAgent(t, cfg)
+	r.expect(adopted...)
+	r.awaitReady()
+	s := r.status()
+
+	c := s.Connections[0]
+	if !c.Connected || c.Since.IsZero() || c.LibvirtDaemon == "" || !c.FollowsNetworks || c.Reconnects != 0 || c.LastError != "" {
+		t.Errorf("connection: %+v", c)
+	}
+	var ops []string
+	for _, o := range c.Ops {
+		ops = append(ops, fmt.Sprintf("%s %s", o.Op, o.State))
+	}
+	if diff := cmp.Diff([]string{
+		"start replayed", "started replayed", "stopped replayed", "plugged replayed", "unplugged replayed",
+		"updated off", "port-created off", "port-deleted off",
+	}, ops); diff != "" {
+		t.Errorf("operations (-want +got):\n%s", diff)
+	}
+	sources := map[string]Source{}
+	for _, source := range c.Sources {
+		sources[source.Change] = source.Source
+	}
+	if diff := cmp.Diff(map[string]Source{
+		"guests": SourceEvent, "networks": SourceEvent, "interfaces-added": SourceEvent, "interfaces-removed": SourceEvent,
+		"interfaces-moved": SourceOff, "connection-lost": SourceEvent,
+	}, sources); diff != "" {
+		t.Errorf("sources (-want +got):\n%s", diff)
+	}
+
+	if len(s.Networks) != 1 || len(s.Networks[0].Interfaces) != 1 {
+		t.Fatalf("networks: %+v", s.Networks)
+	}
+	n := s.Networks[0]
+	if n.Name != "default" || !n.Up || n.Since.IsZero() || n.LastCall == nil || n.LastCall.Op != translate.OpStarted || n.LastCall.Result != "exit 0" || n.LastCall.Failed {
+		t.Errorf("network: %+v, %+v", n, n.LastCall)
+	}
+	i := n.Interfaces[0]
+	if i.Guest != "test" || i.MAC != "aa:bb:cc:dd:ee:ff" || i.Target == "" || i.Since.IsZero() || i.LastCall == nil ||
+		!i.LastCall.Failed || i.LastCall.Result != "exit 3" || i.LastCall.Stderr != "no address left" {
+		t.Errorf("interface: %+v, %+v", i, i.LastCall)
+	}
+	if len(s.Failures) != 1 || s.Failures[0].Undo != UndoNotDone || !strings.Contains(s.Failures[0].UndoText, "on_failure is log") {
+		t.Errorf("failures: %+v", s.Failures)
+	}
+	if s.Calls.Made != 3 || s.Undo.NotDone != 1 || s.Reconciles.Made[ComparedAtConnect] != 1 || s.Reconciles.Found[translate.OpPlugged] != 1 || len(s.Running) != 0 {
+		t.Errorf("counters: %+v", s)
+	}
+
+	// An agent that is started again knows what the history tells.
+	r.stop()
+	if _, err := r.agent.Status(t.Context()); !errors.Is(err, errEnded) {
+		t.Errorf("after the end: %v", err)
+	}
+	again := startAgent(t, cfg)
+	again.awaitReady()
+	n2 := again.status().Networks[0]
+	i2 := n2.Interfaces[0]
+	if n2.LastCall == nil || n2.LastCall.Run != n.LastCall.Run || n2.Since.IsZero() || i2.LastCall == nil || i2.LastCall.Run != i.LastCall.Run || !i2.LastCall.Failed || i2.Since.IsZero() {
+		t.Errorf("after a restart: %+v, %+v", n2, i2)
+	}
+}
+
+// Lists are lists, whatever there is.
+func TestStatusOfAnAgentWithoutLibvirt(t *testing.T) {
+	r := startAgent(t, Config{Connect: []string{"qemu+unix:///system?socket=" + filepath.Join(t.TempDir(), "none")}, HookDir: t.TempDir()})
+	r.log.await(t, "trying again")
+	s := r.status()
+	if c := s.Connections[0]; c.Connected || c.LastError == "" || c.LastErrorTime.IsZero() || c.Ops[0].State != OpUnknown {
+		t.Errorf("connection: %+v", c)
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "null") {
+		t.Errorf("null in %s", text)
+	}
+}
+
+func TestStatusWaitsForAnAgentThatStarts(t *testing.T) {
+	a, err := New(Config{Connect: []string{testURI}, HookDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Healthy(); !errors.Is(err, errNotYet) {
+		t.Errorf("healthy: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := a.Status(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("status: %v", err)
+	}
+}
+
+// The status answers while a script hangs, and names it.
+func TestStatusWhileAScriptRuns(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "go-on")
+	r := startAgent(t, Config{Connect: []string{testURI}, HookDir: hookDir(t, "#!/bin/sh\n[ -e "+fifo+" ] && exit\nmkfifo "+fifo+"; cat "+fifo+"\n")})
+	r.awaitReady()
+	writer, err := openFIFO(fifo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := r.status()
+	if len(s.Running) != 1 || s.Running[0].Op != translate.OpStart || s.Running[0].Network != "default" || s.Queues.CallsPlanned != 3 || s.Networks[0].Planned != 3 {
+		t.Errorf("running %+v, queues %+v", s.Running, s.Queues)
+	}
+	_ = writer.Close()
+	r.expect(adopted...)
+}
+
+// openFIFO opens a fifo for writing once there is somebody who reads it.
+func openFIFO(path string) (*os.File, error) {
+	for end := time.Now().Add(30 * time.Second); ; {
+		if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeNamedPipe != 0 {
+			return os.OpenFile(path, os.O_WRONLY, 0)
+		}
+		if time.Now().After(end) {
+			return nil, fmt.Errorf("%s was not made", path)
+		}
+		time.Sleep(time.Millisecond) // no event tells of what a script does
+	}
+}
+
+func TestBook(t *testing.T) {
+	b := newBook()
+	domain := &translate.DomainRef{Conn: "c", Name: "g", UUID: "u", ID: 1}
+	call := func(op translate.Op, mac string) translate.Call {
+		c := translate.Call{Op: op, Conn: "c", Network: "n", Cause: translate.CauseEvent}
+		if mac != "" {
+			c.Domain, c.NIC = domain, &translate.NICRef{MAC: mac}
+		}
+		return c
+	}
+	at := time.Date(2026, 1, 31, 13, 45, 0, 0, time.UTC)
+	plan := func(when time.Time, calls ...translate.Call) {
+		c := chain{planned: when}
+		for _, one := range calls {
+			c.tasks = append(c.tasks, task{call: one})
+		}
+		b.planned(c)
+	}
+	tell := func(c translate.Call, undo Undone, err error) {
+		b.began("r", c)
+		if running, _, _ := b.lists(); len(running) != 1 {
+			t.Errorf("running: %+v", running)
+		}
+		b.told(Finished{Run: "r", Call: c, Undo: undo, Report: exec.Report{Scripts: []exec.Outcome{{Path: "p", Err: err}}}})
+	}
+	nic := func(mac string) interfaceKey { return interfaceKey{key("c", "n"), "u", mac} }
+	refused := &exec.ScriptError{ExitCode: 3}
+
+	plan(at, call(translate.OpStart, ""), call(translate.OpStarted, ""))
+	plan(at.Add(1), call(translate.OpPlugged, "1"), call(translate.OpPlugged, "2"))
+	tell(call(translate.OpPlugged, "1"), Undone{}, nil)
+	if n := b.nic(nic("1")); !n.since.Equal(at.Add(1)) || n.last == nil || n.last.Failed {
+		t.Errorf("plugged: %+v", n)
+	}
+
+	// Plugged again after libvirtd was restarted: it has been there all the time.
+	again := call(translate.OpPlugged, "1")
+	again.Cause = translate.CauseRestart
+	plan(at.Add(2), again)
+	if n := b.nic(nic("1")); !n.since.Equal(at.Add(1)) {
+		t.Errorf("plugged again: %+v", n)
+	}
+
+	// A refusal that is undone leaves nothing behind.
+	hot := call(translate.OpPlugged, "2")
+	hot.Undo.Kind = translate.UndoPlug
+	tell(hot, Undone{UndoDone, ""}, refused)
+	if _, ok := b.guests["u"][nic("2")]; ok {
+		t.Error("the refused interface is still there")
+	}
+	boot := call(translate.OpPlugged, "1")
+	boot.Undo.Kind = translate.UndoDomain
+	tell(boot, Undone{UndoDone, ""}, refused)
+	if len(b.guests) != 0 {
+		t.Errorf("the destroyed guest is still there: %+v", b.guests)
+	}
+	plan(at.Add(3), call(translate.OpStopped, ""))
+	plan(at.Add(4), call(translate.OpStart, ""))
+	start := call(translate.OpStart, "")
+	tell(start, Undone{UndoDone, ""}, refused)
+	if len(b.networks) != 0 {
+		t.Errorf("the refused network is still there: %+v", b.networks)
+	}
+
+	// What is not announced gets no entry, and failures are bounded.
+	for range 2 * keptFailures {
+		tell(call(translate.OpPlugged, "9"), Undone{}, refused)
+	}
+	running, failures, _ := b.lists()
+	if len(b.guests) != 0 || len(running) != 0 || len(failures) != keptFailures {
+		t.Errorf("guests %v, %d running, %d failures", b.guests, len(running), len(failures))
+	}
+}
+
+func TestBookRecalls(t *testing.T) {
+	b := newBook()
+	b.restore(kept{
+		networks: map[string]*translate.Network{key("c", "n"): {Conn: "c", Name: "n"}},
+		domains: map[string]*translate.Domain{key("c", "u"): {Conn: "c", UUID: "u", NICs: []translate.Interface{
+			{MAC: "1", Network: "n"}, {MAC: "2", Network: "n"}, {MAC: "3"},
+		}}},
+	})
+	at := time.Date(2026, 1, 31, 13, 45, 0, 0, time.UTC)
+	entry := func(i int, run, op, mac, cause, result string) history.Entry {
+		e := history.Entry{
+			Time: at.Add(time.Duration(i) * time.Second), Run: run, Op: op, Network: "n", Conn: "c", MAC: mac, Cause: cause,
+			Result: result, Failed: result != "exit 0", Latency: history.Duration(time.Millisecond),
+		}
+		if mac != "" {
+			e.UUID = "u"
+		}
+		return e
+	}
+	b.recall(func(yield func(history.Entry, error) bool) {
+		for _, e := range []history.Entry{
+			entry(0, "a", "start", "", "event", "exit 0"),
+			entry(1, "b", "stopped", "", "event", "exit 1"),
+			entry(2, "c", "start", "", "event", "exit 0"),
+			entry(3, "d", "started", "", "event", "exit 0"),
+			entry(4, "e", "plugged", "1", "event", "exit 3"),
+			entry(4, "e", "plugged", "1", "event", "exit 0"), // another script of that call
+			entry(5, "f", "plugged", "2", "event", "exit 3"),
+			entry(6, "g", "plugged", "2", "manual", "exit 0"),
+		} {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	})
+	if n := b.network(key("c", "n")); n.last == nil || n.last.Run != "d" || !n.since.Equal(at.Add(2*time.Second-time.Millisecond)) {
+		t.Errorf("network: %+v", n)
+	}
+	if n := b.nic(interfaceKey{key("c", "n"), "u", "1"}); n.last == nil || !n.last.Failed {
+		t.Errorf("a call of which one script failed: %+v", n)
+	}
+	if n := b.nic(interfaceKey{key("c", "n"), "u", "2"}); n.last == nil || n.last.Run != "g" || n.last.Failed || !n.since.Equal(at.Add(5*time.Second-time.Millisecond)) {
+		t.Errorf("a call that was made again by hand: %+v", n)
+	}
+}
+
+func BenchmarkBook(b *testing.B) {
+	book := newBook()
+	call := translate.Call{Op: translate.OpPlugged, Conn: "c", Network: "n", Domain: &translate.DomainRef{UUID: "u"}, NIC: &translate.NICRef{MAC: "1"}}
+	f := Finished{Run: "r", Call: call, Report: exec.Report{Scripts: []exec.Outcome{{Path: "p"}}}}
+	c := chain{tasks: []task{{call: call}}}
+	for b.Loop() {
+		book.planned(c)
+		book.began("r", call)
+		book.told(f)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"hookbridge/internal/process"
 	"hookbridge/translate"
 )
 
@@ -50,43 +51,22 @@ func findDaemon() (daemon, error) {
 		if err != nil {
 			continue
 		}
-		name, start, err := processStat(pid)
+		stat, err := process.Read(pid)
 		if err != nil {
 			continue // it has ended
 		}
-		r := slices.Index(daemonNames, name)
+		r := slices.Index(daemonNames, stat.Name)
 		if r < 0 || r >= rank {
 			continue
 		}
 		if ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid)); err == nil && ns == own {
-			best, rank = daemon{pid, start}, r
+			best, rank = daemon{pid, stat.Start}, r
 		}
 	}
 	if best.PID == 0 {
 		return best, errNoDaemon
 	}
 	return best, nil
-}
-
-// processStat returns a process's name, of which the kernel keeps 15 bytes, and
-// its start time in clock ticks since boot.
-func processStat(pid int) (name string, start uint64, err error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return "", 0, err
-	}
-	// The name is in parentheses and may itself hold any character.
-	open, end := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
-	if open < 0 || end < open {
-		return "", 0, fmt.Errorf("/proc/%d/stat has no name", pid)
-	}
-	fields := strings.Fields(string(stat[end+1:]))
-	const startField = 22 - 3 // counted from the state, which is field 3
-	if len(fields) <= startField {
-		return "", 0, fmt.Errorf("/proc/%d/stat ends early", pid)
-	}
-	start, err = strconv.ParseUint(fields[startField], 10, 64)
-	return string(stat[open+1 : end]), start, err
 }
 
 // marks looks through the files that a running daemon has mapped. Those on disk

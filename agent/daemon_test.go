@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"hookbridge/internal/process"
 )
 
 // runAs starts a process whose program file carries the given bytes, as a
@@ -26,11 +28,11 @@ func runAs(t *testing.T, name, text string) (daemon, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	_, start, err := processStat(cmd.Process.Pid)
+	stat, err := process.Read(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return daemon{cmd.Process.Pid, start}, path
+	return daemon{cmd.Process.Pid, stat.Start}, path
 }
 
 func TestMarksOfARunningDaemon(t *testing.T) {

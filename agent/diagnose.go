@@ -13,6 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"libvirt.org/go/libvirt"
 
+	"hookbridge/internal/process"
 	"hookbridge/translate"
 )
 
@@ -145,14 +146,12 @@ func FindLibvirtDaemon() (LibvirtDaemon, error) {
 		return LibvirtDaemon{}, err
 	}
 	found := LibvirtDaemon{PID: d.PID, SocketDirs: d.socketDirs(), HookDirs: d.hookDirs()}
-	if found.Program, _, err = processStat(d.PID); err != nil {
+	stat, err := process.Read(d.PID)
+	if err != nil {
 		return LibvirtDaemon{}, errNoDaemon // it has just ended
 	}
+	found.Program, found.Stopped = stat.Name, stat.Stopped
 	found.Marks, found.MarksErr = d.marks()
-	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.PID))
-	if end := bytes.LastIndexByte(stat, ')'); end >= 0 && len(stat) > end+2 {
-		found.Stopped = stat[end+2] == 'T' || stat[end+2] == 't'
-	}
 	return found, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/sirupsen/logrus"
 
+	"hookbridge/internal/process"
 	"hookbridge/translate"
 )
 
@@ -46,11 +47,11 @@ func newGateRig(t *testing.T, native translate.Ops) *gateRig {
 		ledger: ledger, dispatcher: d, replay: replay, watchers: []*watcher{w}, log: log,
 		hookDir: func() string { return r.run + "/hooks" },
 	}
-	_, start, err := processStat(os.Getpid())
+	stat, err := process.Read(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	self := daemon{os.Getpid(), start}
+	self := daemon{os.Getpid(), stat.Start}
 	r.daemons.last = map[daemon]knownDaemon{self: {
 		run: self, verdict: translate.Verdict{Native: native, Reason: "the test says so"}, judged: true, dirs: w.statusDirsOf(self),
 	}}

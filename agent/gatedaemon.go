@@ -3,6 +3,7 @@ package agent
 import (
 	"sync"
 
+	"hookbridge/internal/process"
 	"hookbridge/translate"
 )
 
@@ -23,18 +24,18 @@ type knownDaemons struct {
 
 // of finds out about the process that called a guest hook.
 func (k *knownDaemons) of(pid int, w *watcher) knownDaemon {
-	name, start, err := processStat(pid)
+	stat, err := process.Read(pid)
 	if err != nil {
 		return knownDaemon{dirs: w.statusDirsOf(daemon{})}
 	}
-	caller := daemon{pid, start}
+	caller := daemon{pid, stat.Start}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if d, ok := k.last[caller]; ok {
 		return d
 	}
 	d := knownDaemon{run: caller}
-	if name != "libvirtd" {
+	if stat.Name != "libvirtd" {
 		// virtqemud and the like: the network driver is in another process.
 		if other, err := findDaemon(); err == nil {
 			d.run = other

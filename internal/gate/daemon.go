@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"hookbridge/internal/process"
 )
 
 // moment is a point in time that a wall clock set later does not move: the boot,
@@ -95,11 +97,11 @@ func daemonsOf(dir, guest string) ([]daemon, error) {
 		if err == nil && !os.SameFile(ours, theirs) || errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		start, err := startTicks(proc)
+		stat, err := process.Read(pid)
 		if err != nil {
 			continue // it has just ended
 		}
-		all = append(all, daemon{pid: pid, start: moment{Boot: current.Boot, Ticks: start}})
+		all = append(all, daemon{pid: pid, start: moment{Boot: current.Boot, Ticks: int64(stat.Start)}})
 	}
 	return all, nil
 }
@@ -111,18 +113,4 @@ func program(proc string) string {
 	}
 	comm, _ := os.ReadFile(proc + "/comm") // cut to 15 characters, which is enough
 	return string(bytes.TrimSpace(comm))
-}
-
-// startTicks returns the 22nd field of a process's stat.
-func startTicks(proc string) (int64, error) {
-	stat, err := os.ReadFile(proc + "/stat")
-	if err != nil {
-		return 0, err
-	}
-	// The second field is the name in parentheses, and may hold anything.
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 20 {
-		return 0, errors.New("stat is cut short")
-	}
-	return strconv.ParseInt(string(fields[19]), 10, 64)
 }

@@ -19,7 +19,7 @@ export GOFLAGS :=
 # libvirt's own XML documents, for the tests of package translate.
 CORPORA := $(if $(wildcard ../shared/corpora),$(abspath ../shared/corpora),$(CURDIR)/build/libvirt-source/tests)
 
-.PHONY: build demo test unit agent-test e2e e2e-features lint bench-go setup-build setup-test corpora fuzz soak clean
+.PHONY: build demo test packages-test unit agent-test e2e e2e-features lint bench-go setup-build setup-test corpora fuzz soak clean
 
 ## build: the binary, with what is needed to build it
 build: setup-build
@@ -31,6 +31,10 @@ demo: build
 
 ## test: everything, including a private libvirtd with QEMU and LXC guests
 test: setup-test lint unit agent-test e2e e2e-features
+
+## packages-test: what hosts install, taken through install, upgrade and removal in
+## throw-away hosts; the list of parts, and known vulnerabilities in them; needs root
+packages-test: packages-test-portable packages-test-rpm packages-test-deb sbom vulncheck
 
 ## unit: the parts that know nothing of libvirt, and a few seconds of fuzzing
 unit: setup-build corpora

@@ -77,7 +77,7 @@ func TestStoreInOrder(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	says("schema 1, of this boot; 1 network and 0 guests announced, 0 calls to be made")
+	says(fmt.Sprintf("schema %d, of this boot; 1 network and 0 guests announced, 0 calls to be made", store.Schema))
 }
 
 func TestStoreDamaged(t *testing.T) {

@@ -4,7 +4,8 @@
 #
 #     systemctl stop libvirtd && hookbridge gate remove && systemctl start libvirtd
 #
-# Guests keep running meanwhile.
+# or, if hookbridge is not there any more, delete this file while libvirtd is
+# stopped. Guests keep running meanwhile.
 
 case ${2-} in
 migrate | restore)

@@ -32,7 +32,6 @@ type running struct {
 	ledger     *ledger
 	watchers   []*watcher
 	settled    *settled
-	loop       *pollLoop
 	started    time.Time
 }
 
@@ -91,8 +90,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		return err
 	}
 
-	stopLoop := make(chan struct{})
-	loop, loopEnded, err := runEventLoop(stopLoop, func(err error) {
+	stopLoop, err := runEventLoop(func(err error) {
 		log.WithError(err).Error("libvirt's event loop has ended")
 	})
 	if err != nil {
@@ -100,7 +98,6 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	}
 
 	r := a.assemble(ctx, keeper, earlier)
-	r.loop = loop
 	if a.cfg.HistoryDir != "" {
 		if r.caller.history, err = history.Open(a.cfg.HistoryDir, history.Limits{}); err != nil {
 			log.WithError(err).Error("the runs of hook scripts cannot be written down")
@@ -127,8 +124,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	log.WithFields(logrus.Fields{
 		"calls": r.caller.made.Load(), "inexact": r.caller.inexact.Load(), "undone": undone.Done, "undo_failed": undone.Failed,
 	}).Info("stopped")
-	close(stopLoop)
-	<-loopEnded
+	stopLoop()
 	return nil
 }
 
@@ -152,6 +148,12 @@ func (a *Agent) assemble(ctx context.Context, keeper keeper, earlier kept) *runn
 		r.caller.book.planned(c)
 		r.dispatcher.submit(c)
 	}, keeper)
+	r.ledger.tally = func(c chain) (counts []keptCount, ok bool) {
+		if counts, ok = r.caller.tally(r.dispatcher, c); ok {
+			r.caller.book.remembered(c)
+		}
+		return counts, ok
+	}
 	r.ledger.withdraw, r.ledger.abandon = r.dispatcher.withdraw, r.dispatcher.abandon
 	r.ledger.restore(earlier)
 	r.ledger.recordOnly = a.cfg.Adopt == AdoptRecord

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"strings"
 	"time"
 
 	"hookbridge/translate"
@@ -13,10 +14,12 @@ type announcedDomain struct {
 	conn, uuid string
 	name       string
 	id         int
+	plugged    int // interfaces
 	gated      bool
 
-	// looked is when the last look began.
-	looked time.Time
+	// looked is when the last look began, noticed when the first look at this run
+	// did; noticed is zero for what an earlier run of the agent has announced.
+	looked, noticed time.Time
 
 	refusal *refusal // under way
 	passage *passage // through the gate, under way
@@ -58,6 +61,27 @@ func (l *ledger) domain(conn, uuid string) *knownDomain {
 	return &knownDomain{copied.record(), looked}
 }
 
+// totals returns how many networks are up and how many interfaces plugged in.
+func (l *ledger) totals() (up, plugged int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.domains {
+		plugged += a.plugged
+	}
+	return len(l.networks), plugged
+}
+
+// noticed returns since when a domain's run is known, zero if an earlier run of the agent
+// has announced it.
+func (l *ledger) noticed(conn, uuid string) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.domains[key(conn, uuid)]; a != nil {
+		return a.noticed
+	}
+	return time.Time{}
+}
+
 // eachDomain calls fn with the records of all announced domains. The ledger is not
 // locked meanwhile.
 func (l *ledger) eachDomain(fn func(*translate.Domain)) {
@@ -72,20 +96,29 @@ func (l *ledger) eachDomain(fn func(*translate.Domain)) {
 	}
 }
 
-// setDomain makes a domain's record what is known of it, and returns it packed. l.mu is
-// held.
-func (l *ledger) setDomain(k string, a *announcedDomain, d *translate.Domain) []byte {
-	packed, err := packDomain(d)
+// setDomain makes a domain's record what is known of it, and returns it packed. seen is
+// the look that it comes from, or nil. l.mu is held.
+func (l *ledger) setDomain(k string, a *announcedDomain, d *translate.Domain, seen *translate.DomainSeen) []byte {
+	var listed []translate.Interface
+	if seen != nil && seen.Live == d.Live {
+		listed, _ = seen.Interfaces()
+	}
+	packed, err := packDomain(d, listed)
 	if err != nil {
 		l.keeper.failed(err)
 	}
-	a.packed, a.conn, a.name, a.id, a.gated = packed, d.Conn, d.Name, d.ID, d.Gated
-	a.uuid = k[len(k)-len(d.UUID):] // of the key, to have it once
+	// Of the keys, to have each text once, and nothing of the documents.
+	byName := key(d.Conn, d.Name)
+	a.packed, a.id, a.gated, a.plugged = packed, d.ID, d.Gated, 0
+	a.conn, a.uuid, a.name = k[:len(d.Conn)], k[len(k)-len(d.UUID):], byName[len(byName)-len(d.Name):]
 	l.domains[k] = a
-	l.uuids[key(d.Conn, d.Name)] = a.uuid
+	l.uuids[byName] = a.uuid
 	for i := range d.NICs {
 		if dev := d.NICs[i].Target; dev != "" {
-			l.targets[dev] = k
+			l.targets[strings.Clone(dev)] = a
+		}
+		if d.NICs[i].Network != "" {
+			a.plugged++
 		}
 	}
 	return packed
@@ -96,10 +129,11 @@ func (l *ledger) dropDomain(k string, was *translate.Domain) {
 	if was == nil {
 		return
 	}
+	a := l.domains[k]
 	delete(l.domains, k)
 	delete(l.uuids, key(was.Conn, was.Name))
 	for i := range was.NICs {
-		if dev := was.NICs[i].Target; l.targets[dev] == k {
+		if dev := was.NICs[i].Target; l.targets[dev] == a {
 			delete(l.targets, dev)
 		}
 	}
@@ -119,7 +153,7 @@ func (l *ledger) packNetwork(n *translate.Network) []byte {
 func (l *ledger) domainWithTarget(conn, dev string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if a := l.domains[l.targets[dev]]; a != nil && a.conn == conn {
+	if a := l.targets[dev]; a != nil && a.conn == conn {
 		return a.uuid
 	}
 	return ""

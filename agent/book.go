@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unique"
 
 	"hookbridge/internal/history"
 	"hookbridge/translate"
@@ -16,14 +17,15 @@ import (
 // book remembers for people what nothing else needs: since when each announced object
 // is announced, how its last call ended, which scripts run, which have failed of late.
 // It is fed by what is planned and by what is told, and has an entry for an announced
-// object only, so it is no larger than the ledger.
+// object only, and for an interface only if it had a call, so it is no larger than the
+// ledger.
 type book struct {
 	mu       sync.Mutex
-	networks map[string]*note                 // by network key
-	guests   map[string]map[interfaceKey]note // by the domain's UUID
-	running  map[string]RunningCall           // by run
-	failures []CallResult                     // the newest last
-	found    map[translate.Op]int             // calls planned since something had changed unseen
+	networks map[string]*note       // by network key
+	guests   map[string][]plugNote  // by the domain's UUID
+	running  map[string]RunningCall // by run
+	failures []CallResult           // the newest last
+	found    map[translate.Op]int   // calls planned since something had changed unseen
 
 	recalled sync.Once
 }
@@ -37,19 +39,69 @@ type note struct {
 	last  *CallResult
 }
 
+// plugNote is the note of an interface. There may be tens of thousands: nothing in it
+// holds on to a document.
+type plugNote struct {
+	network unique.Handle[string]
+	mac     string
+	since   time.Time
+	last    *lastCall // nil: there was none
+}
+
+// lastCall is how the last call about an interface ended, without what its place tells.
+type lastCall struct {
+	run    string
+	domain unique.Handle[string]
+	op     translate.Op
+	cause  translate.Cause
+	time   time.Time
+	script unique.Handle[string]
+	took   history.Duration
+	result unique.Handle[string]
+	rest   *CallResult // of one that failed
+}
+
+func lastCallOf(r CallResult) *lastCall {
+	l := &lastCall{
+		run: r.Run, domain: unique.Make(r.Domain), op: r.Op, cause: r.Cause,
+		time: r.Time, script: unique.Make(r.Script), took: r.Duration, result: unique.Make(r.Result),
+	}
+	if r.Failed || r.Undo != "" {
+		r.CallRef = CallRef{}
+		l.rest = &r
+	}
+	return l
+}
+
+// callResult is the CallResult of an interface's last call, nil if there was none.
+func (n *plugNote) callResult() *CallResult {
+	l := n.last
+	if l == nil {
+		return nil
+	}
+	r := CallResult{Run: l.run, Time: l.time, Result: l.result.Value(), Script: l.script.Value(), Duration: l.took}
+	if l.rest != nil {
+		r = *l.rest
+	}
+	conn, network, _ := strings.Cut(n.network.Value(), "\n")
+	r.CallRef = CallRef{Network: network, Op: l.op, Connection: conn, Domain: l.domain.Value(), MAC: n.mac, Cause: l.cause}
+	return &r
+}
+
 // keptFailures is how many failed calls are remembered.
 const keptFailures = 16
 
 func newBook() *book {
 	return &book{
 		networks: map[string]*note{},
-		guests:   map[string]map[interfaceKey]note{},
+		guests:   map[string][]plugNote{},
 		running:  map[string]RunningCall{},
 		found:    map[translate.Op]int{},
 	}
 }
 
-// restore makes empty entries for what an earlier run has announced.
+// restore makes empty entries for the networks that an earlier run has announced. What
+// their interfaces need is in the history, if anywhere; see recall.
 func (b *book) restore(k kept) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -59,7 +111,7 @@ func (b *book) restore(k kept) {
 	for _, d := range k.domains {
 		for i := range d.NICs {
 			if d.NICs[i].Network != "" {
-				b.plug(interfaceKey{key(cmp.Or(d.NetworkConn, d.Conn), d.NICs[i].Network), d.UUID, d.NICs[i].MAC}, note{})
+				b.plug(interfaceKey{key(cmp.Or(d.NetworkConn, d.Conn), d.NICs[i].Network), d.UUID, d.NICs[i].MAC}, time.Time{})
 			}
 		}
 	}
@@ -83,29 +135,66 @@ func (b *book) planned(c chain) {
 			delete(b.networks, k)
 		case translate.OpPlugged:
 			nic := interfaceKey{k, call.Domain.UUID, call.NIC.MAC}
-			since := c.planned
-			if was, ok := b.guests[nic.uuid][nic]; ok && call.Cause == translate.CauseRestart {
-				since = was.since // it stayed plugged
+			if was := b.plugged(nic); was != nil && call.Cause == translate.CauseRestart {
+				continue // it stayed plugged
 			}
-			b.plug(nic, note{since: since})
+			b.plug(nic, c.planned)
 		case translate.OpUnplugged:
 			b.unplug(interfaceKey{k, call.Domain.UUID, call.NIC.MAC})
 		}
 	}
 }
 
-// plug enters an interface. b.mu is held.
-func (b *book) plug(k interfaceKey, n note) {
-	if b.guests[k.uuid] == nil {
-		b.guests[k.uuid] = map[interfaceKey]note{}
+// remembered enters the calls of a chain that are not made. Of interfaces that were there
+// with their guest there is nothing to remember but what the ledger knows.
+func (b *book) remembered(c chain) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range c.tasks {
+		call := &c.tasks[i].call
+		nic := interfaceKey{c.tasks[i].network(), call.Domain.UUID, call.NIC.MAC}
+		if call.Cause == translate.CauseReconcile {
+			b.found[call.Op]++
+		} else if call.Op == translate.OpPlugged {
+			b.plug(nic, c.planned)
+			continue
+		}
+		b.unplug(nic)
 	}
-	b.guests[k.uuid][k] = n
+}
+
+// plugged returns what is remembered of an interface, nil if that is nothing. b.mu is held.
+func (b *book) plugged(k interfaceKey) *plugNote {
+	all := b.guests[k.uuid]
+	for i := range all {
+		if all[i].mac == k.mac && all[i].network.Value() == k.network {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+// plug enters an interface. b.mu is held.
+func (b *book) plug(k interfaceKey, since time.Time) {
+	n := b.plugged(k)
+	if n == nil {
+		uuid := k.uuid
+		if b.guests[uuid] == nil {
+			uuid = strings.Clone(uuid)
+		}
+		b.guests[uuid] = append(b.guests[uuid], plugNote{network: unique.Make(k.network), mac: strings.Clone(k.mac)})
+		n = &b.guests[uuid][len(b.guests[uuid])-1]
+	}
+	n.since, n.last = since, nil
 }
 
 // unplug forgets an interface. b.mu is held.
 func (b *book) unplug(k interfaceKey) {
-	delete(b.guests[k.uuid], k)
-	if len(b.guests[k.uuid]) == 0 {
+	if b.plugged(k) == nil {
+		return
+	}
+	rest := slices.DeleteFunc(b.guests[k.uuid], func(o plugNote) bool { return o.mac == k.mac && o.network.Value() == k.network })
+	if b.guests[k.uuid] = rest; len(rest) == 0 {
 		delete(b.guests, k.uuid)
 	}
 }
@@ -148,9 +237,8 @@ func (b *book) told(f Finished) {
 		}
 		return
 	}
-	if n, ok := b.guests[nic.uuid][nic]; ok {
-		n.last = &r
-		b.guests[nic.uuid][nic] = n
+	if n := b.plugged(nic); n != nil {
+		n.last = lastCallOf(r)
 	}
 }
 
@@ -196,9 +284,16 @@ func (b *book) recall(entries iter.Seq2[history.Entry, error]) {
 	for k, n := range b.networks {
 		b.networks[k] = fill(n, networks[k])
 	}
-	for _, all := range b.guests {
-		for k, n := range all {
-			all[k] = *fill(&n, nics[k])
+	for uuid, all := range b.guests {
+		for i := range all {
+			n := &all[i]
+			known := nics[interfaceKey{n.network.Value(), uuid, n.mac}]
+			if n.since.IsZero() {
+				n.since = known.since
+			}
+			if n.last == nil && known.last != nil {
+				n.last = lastCallOf(*known.last)
+			}
 		}
 	}
 }
@@ -229,7 +324,10 @@ func (b *book) network(k string) note {
 func (b *book) nic(k interfaceKey) note {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.guests[k.uuid][k]
+	if n := b.plugged(k); n != nil {
+		return note{n.since, n.callResult()}
+	}
+	return note{}
 }
 
 // lists returns the running calls, the longest first, the failures, the newest first,

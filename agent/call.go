@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -159,6 +160,7 @@ func (p *plugCount) restore(counts []keptCount) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range counts {
-		p.count.Restore(c.Conn, c.Network, c.Interface, c.Plugged)
+		conn, network, _ := strings.Cut(c.network, "\n")
+		p.count.Restore(conn, network, c.nic, c.plugged)
 	}
 }

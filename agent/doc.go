@@ -20,7 +20,7 @@
 //
 // # Contracts
 //
-// Callbacks run on libvirt's event loop. They copy names and numbers into a
+// Callbacks run on libvirt's event loop. They put names, numbers and a reference into a
 // hint, recover from panics and return: a slow script or a slow libvirtd never
 // delays keepalive.
 //

@@ -57,7 +57,7 @@ func (l *ledger) admit(seen translate.DomainSeen, docs translate.NetworkDocs, p 
 	was := l.depose(k, &c)
 	now, calls, err := was.Look(seen, docs)
 	c.calls = calls
-	c.packed = l.setDomain(k, &announcedDomain{looked: time.Now(), passage: p}, now)
+	c.packed = l.setDomain(k, &announcedDomain{looked: time.Now(), noticed: time.Now(), passage: p}, now, &seen)
 	l.send(c)
 	return err
 }

@@ -10,8 +10,7 @@ import (
 )
 
 // hint says that something may have changed with one object, and what libvirt
-// said about it. It holds copies only: callbacks must not keep libvirt's
-// objects.
+// said about it.
 type hint struct {
 	kind    hintKind
 	name    string
@@ -33,6 +32,26 @@ type hint struct {
 	// kick says that no event of libvirt's but a file told of it; then there is
 	// no UUID.
 	kick bool
+
+	// domain is libvirt's object that the event came with, which saves asking for
+	// it; nil if there is none. The queue holds it until the hint is taken, then
+	// who has taken it. Outside of both it is the callback's own.
+	domain *libvirt.Domain
+}
+
+// hold keeps libvirt's object beyond the callback.
+func (h *hint) hold() {
+	if h.domain != nil && h.domain.Ref() != nil {
+		h.domain = nil
+	}
+}
+
+// release gives it back: a connection stays open as long as any object of it is held.
+func (h *hint) release() {
+	if h.domain != nil {
+		_ = h.domain.Free()
+		h.domain = nil
+	}
 }
 
 type hintKind int
@@ -59,7 +78,7 @@ func (h hint) String() string {
 
 // domainHintOf copies what a callback was given.
 func domainHintOf(d *libvirt.Domain) (hint, error) {
-	h := hint{kind: domainHint, id: -1, arrived: time.Now()}
+	h := hint{kind: domainHint, id: -1, arrived: time.Now(), domain: d}
 	var err error
 	if h.name, err = d.GetName(); err != nil {
 		return h, err

@@ -2,8 +2,10 @@ package agent
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -60,18 +62,14 @@ func (k keeper) record(ch change, c *chain) {
 	for i := range c.tasks {
 		p := plannedCall{Chain: []byte(ids[0]), Guest: c.guest, Planned: c.planned, Silent: c.tasks[i].silent, Call: c.tasks[i].call}
 		var err error
-		if planned[i], err = encode(&p); err != nil {
+		if planned[i], err = packCall(p); err != nil {
 			k.failed(err)
 			return
 		}
 		c.tasks[i].id = ids[i]
 	}
 	kept := k.put(func(tx *store.Tx) error {
-		if ch.packed == nil {
-			if err := tx.Delete(ch.bucket, ch.key); err != nil {
-				return err
-			}
-		} else if err := tx.Put(ch.bucket, ch.key, ch.packed); err != nil {
+		if err := putRecord(tx, &ch); err != nil {
 			return err
 		}
 		if err := deleteCalls(tx, ch.cut); err != nil {
@@ -87,6 +85,25 @@ func (k keeper) record(ch change, c *chain) {
 	for i := range c.tasks {
 		c.tasks[i].kept = kept
 	}
+}
+
+func putRecord(tx *store.Tx, ch *change) error {
+	if ch.packed == nil {
+		return tx.Delete(ch.bucket, ch.key)
+	}
+	return tx.Put(ch.bucket, ch.key, ch.packed)
+}
+
+// counted keeps a change of the ledger whose calls are not made, with the counts of
+// their interfaces.
+func (k keeper) counted(ch change, counts []keptCount) {
+	k.put(func(tx *store.Tx) error {
+		err := putRecord(tx, &ch)
+		for _, c := range counts {
+			err = errors.Join(err, putCount(tx, c.network, c.nic, c.plugged))
+		}
+		return err
+	})
 }
 
 // cut keeps that planned calls are not to be made.
@@ -110,24 +127,30 @@ func (k keeper) done(t task, nic string, plugged int, told func()) {
 	if k.store == nil && told != nil {
 		told()
 	}
-	id, op, key := string(t.id), t.call.Op, t.network()+"\n"
-	count := keptCount{t.call.Conn, t.call.Network, nic, plugged}
+	id, op, network := string(t.id), t.call.Op, t.network()
 	k.put(func(tx *store.Tx) error {
 		err := tx.Delete(store.Calls, id)
 		if told != nil {
 			tx.Then(told)
 		}
-		switch {
-		case op == translate.OpStart || op == translate.OpStopped:
-			return errors.Join(err, tx.DeleteAll(store.Counts, key))
-		case nic == "":
-			return err
-		case plugged == 0:
-			return errors.Join(err, tx.Delete(store.Counts, key+nic))
-		default:
-			return errors.Join(err, putPacked(tx, store.Counts, key+nic, count))
+		if op == translate.OpStart || op == translate.OpStopped {
+			return errors.Join(err, tx.DeleteAll(store.Counts, network))
 		}
+		return errors.Join(err, putCount(tx, network, nic, plugged))
 	})
+}
+
+// putCount enters how often an interface is plugged into a network, or, without an
+// interface, nothing.
+func putCount(tx *store.Tx, network, nic string, plugged int) error {
+	switch {
+	case nic == "":
+		return nil
+	case plugged == 0:
+		return tx.DeleteIn(store.Counts, network, nic)
+	default:
+		return tx.PutIn(store.Counts, network, nic, binary.AppendUvarint(nil, uint64(plugged)))
+	}
 }
 
 // adopted keeps that what was there when the agent first came to a connection has
@@ -147,8 +170,9 @@ func putPacked(tx *store.Tx, bucket store.Bucket, key string, value any) error {
 // keptCount is how often an interface is plugged into a network, as far as counting
 // goes.
 type keptCount struct {
-	Conn, Network, Interface string
-	Plugged                  int
+	network string // its key
+	nic     string
+	plugged int
 }
 
 // kept is what a store holds of an earlier run.
@@ -173,7 +197,14 @@ func (k keeper) load() (kept, error) {
 	}
 	err := errors.Join(
 		each(k.store, store.Networks, func(key string, n *translate.Network) { all.networks[key] = n }),
-		each(k.store, store.Counts, func(_ string, c *keptCount) { all.counts = append(all.counts, *c) }),
+		k.store.EachIn(store.Counts, func(network, nic string, value []byte) error {
+			n, read := binary.Uvarint(value)
+			if read <= 0 || n > math.MaxInt32 {
+				return unreadable(store.Counts, nic, errors.New("no number"))
+			}
+			all.counts = append(all.counts, keptCount{network, nic, int(n)})
+			return nil
+		}),
 		each(k.store, store.Adopted, func(key string, _ *struct{}) { all.adopted[key] = true }),
 		k.store.Each(store.Domains, func(key string, packed []byte) error {
 			d, err := unpackDomain(packed)
@@ -185,13 +216,18 @@ func (k keeper) load() (kept, error) {
 		}),
 	)
 	var last []byte
-	err = errors.Join(err, each(k.store, store.Calls, func(id string, p *plannedCall) {
+	err = errors.Join(err, k.store.Each(store.Calls, func(id string, packed []byte) error {
+		p, err := unpackCall(packed)
+		if err != nil {
+			return unreadable(store.Calls, id, err)
+		}
 		if len(all.chains) == 0 || !bytes.Equal(p.Chain, last) {
 			all.chains = append(all.chains, chain{guest: p.Guest, planned: p.Planned})
 			last = p.Chain
 		}
 		c := &all.chains[len(all.chains)-1]
 		c.tasks = append(c.tasks, task{call: p.Call, id: store.CallID(id), retry: true, silent: p.Silent})
+		return nil
 	}))
 	return all, err
 }

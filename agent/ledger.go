@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"hookbridge/internal/store"
 	"hookbridge/translate"
 )
@@ -16,8 +18,8 @@ type ledger struct {
 	mu       sync.Mutex
 	networks map[string]*announcedNetwork
 	domains  map[string]*announcedDomain
-	uuids    map[string]string // of domains, by name
-	targets  map[string]string // the keys of domains, by the devices of their interfaces on the host
+	uuids    map[string]string           // of domains, by name
+	targets  map[string]*announcedDomain // by the devices of their interfaces on the host
 	submit   func(chain)
 	keeper   keeper
 
@@ -30,6 +32,10 @@ type ledger struct {
 	// call.
 	adopted    map[string]bool
 	recordOnly bool
+
+	// tally counts the calls of a chain that are not to be made and that no other call
+	// comes before; see [caller.tally]. It reports false if there is another kind.
+	tally func(chain) ([]keptCount, bool)
 
 	// withdraw takes back calls that wait; see [dispatcher.withdraw].
 	withdraw func(guest, network string, drop func(translate.Call) bool) []store.CallID
@@ -64,9 +70,10 @@ func newLedger(submit func(chain), keeper keeper) *ledger {
 		networks: map[string]*announcedNetwork{},
 		domains:  map[string]*announcedDomain{},
 		uuids:    map[string]string{},
-		targets:  map[string]string{},
+		targets:  map[string]*announcedDomain{},
 		adopted:  map[string]bool{},
 		submit:   submit,
+		tally:    func(chain) ([]keptCount, bool) { return nil, false },
 		undone:   map[string]time.Time{},
 		ended:    map[string]endedRun{},
 		ungated:  map[string]time.Time{},
@@ -84,7 +91,7 @@ func (l *ledger) restore(k kept) {
 		l.networks[key] = &announcedNetwork{Network: n, listed: now}
 	}
 	for k, d := range k.domains {
-		l.setDomain(k, &announcedDomain{looked: now}, d)
+		l.setDomain(k, &announcedDomain{looked: now}, d, nil)
 	}
 	l.held = k.chains
 	l.adopted = k.adopted
@@ -263,8 +270,12 @@ func (l *ledger) sawDomain(seen translate.DomainSeen, docs translate.NetworkDocs
 		l.dropDomain(k, was)
 		l.send(c)
 	default:
+		a := &announcedDomain{looked: looked, noticed: looked}
+		if known := l.domains[k]; known != nil && was.InRun(now.ID) {
+			a.noticed = known.noticed
+		}
 		l.dropDomain(k, was)
-		c.packed = l.setDomain(k, &announcedDomain{looked: looked}, now)
+		c.packed = l.setDomain(k, a, now, &seen)
 		if was == nil || len(calls) > 0 || was.Live != now.Live || was.Name != now.Name || was.ID != now.ID || was.Gated != now.Gated || was.Daemon != now.Daemon {
 			l.send(c)
 		}
@@ -317,12 +328,27 @@ func (l *ledger) send(ch change) {
 	if ch.back != nil {
 		c.tasks = ch.back.markBack(c.tasks)
 	}
+	debug := l.keeper.log.IsLevelEnabled(logrus.DebugLevel)
+	tell := func(what string) {
+		for i := range c.tasks {
+			l.keeper.log.WithFields(callFields("", c.tasks[i].call)).Debug(what)
+		}
+	}
+	if ch.guest != "" && len(c.tasks) > 0 && len(ch.cut) == 0 {
+		if counts, ok := l.tally(c); ok {
+			l.keeper.counted(ch, counts)
+			if debug {
+				tell("done with")
+			}
+			return
+		}
+	}
 	l.keeper.record(ch, &c)
 	if len(c.tasks) == 0 {
 		return
 	}
-	for i := range c.tasks {
-		l.keeper.log.WithFields(callFields("", c.tasks[i].call)).Debug("planned")
+	if debug {
+		tell("planned")
 	}
 	l.submit(c)
 }

@@ -15,7 +15,9 @@ func (w *watcher) lookAtNetwork(conn *libvirt.Connect, name string, cause transl
 	w.host.reading.Lock()
 	defer w.host.reading.Unlock()
 	began := time.Now()
-	seen, err := readNetwork(conn, w.host.conn, name)
+	// An event that is as young as a look is long says what asking first would.
+	active := h.started && w.trueStarted && time.Since(h.arrived) < 5*time.Millisecond
+	seen, err := w.handles.readNetwork(conn, w.host.conn, name, active)
 	if err != nil {
 		return err
 	}
@@ -47,7 +49,7 @@ func (w *watcher) lookAtNetwork(conn *libvirt.Connect, name string, cause transl
 // announced, and enters it into the ledger.
 func (w *watcher) lookAtDomain(conn *libvirt.Connect, uuid string, cause translate.Cause, h hint) error {
 	began := time.Now()
-	seen, err := readDomain(conn, w.uri, uuid, w.hidesNetworks)
+	seen, err := readHinted(conn, w.uri, uuid, w.hidesNetworks, h)
 	if err != nil {
 		return err
 	}
@@ -196,7 +198,7 @@ func (w *watcher) networkDocs(conn *libvirt.Connect, was *knownDomain, seen tran
 type networkDoc struct{ text, inexact string }
 
 func (w *watcher) networkDoc(conn *libvirt.Connect, name string) (networkDoc, error) {
-	text, err := readNetworkDoc(conn, name)
+	text, err := w.handles.readNetworkDoc(conn, name)
 	switch {
 	case err == nil:
 		return networkDoc{text: text}, nil
@@ -237,8 +239,10 @@ func networksOf(was *knownDomain, seen translate.DomainSeen) []string {
 		add(was.NICs)
 	}
 	if seen.Running {
-		for _, doc := range []string{seen.Live, seen.Inactive} {
-			nics, _ := translate.Interfaces(doc) // Look reports the error
+		nics, _ := seen.Interfaces() // Look reports the error
+		add(nics)
+		if seen.Inactive != "" {
+			nics, _ = translate.Interfaces(seen.Inactive)
 			add(nics)
 		}
 	}

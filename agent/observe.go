@@ -17,25 +17,36 @@ func hasCode(err error, code libvirt.ErrorNumber) bool {
 // readNetwork reads what there is to know of a network. A network that does not
 // exist is one that is not active; any other error means that nothing is known.
 func readNetwork(conn *libvirt.Connect, uri, name string) (translate.NetworkSeen, error) {
-	seen := translate.NetworkSeen{Conn: uri, Name: name}
-	network, err := conn.LookupNetworkByName(name)
-	if hasCode(err, libvirt.ERR_NO_NETWORK) {
-		return seen, nil
-	}
-	if err != nil {
-		return seen, err
-	}
-	defer func() { _ = network.Free() }()
+	var none networkHandles
+	return none.readNetwork(conn, uri, name, false)
+}
 
-	if seen.UUID, err = network.GetUUIDString(); err != nil {
-		return seen, err
+// readNetwork is the function of that name. active says that libvirt has just told that
+// the network is active.
+func (h *networkHandles) readNetwork(conn *libvirt.Connect, uri, name string, active bool) (translate.NetworkSeen, error) {
+	nothing := translate.NetworkSeen{Conn: uri, Name: name}
+	seen := nothing
+	err := h.with(conn, name, func(network *libvirt.Network) (err error) {
+		seen = nothing
+		if seen.UUID, err = network.GetUUIDString(); err == nil {
+			err = readNetworkObject(network, &seen, active)
+		}
+		return err
+	})
+	if err != nil || !seen.Active {
+		seen.Active, seen.Live, seen.Inactive = false, "", ""
 	}
-	if seen.Active, err = network.IsActive(); err != nil || !seen.Active {
-		return seen, ignoreVanished(err)
+	return seen, ignoreVanished(err)
+}
+
+func readNetworkObject(network *libvirt.Network, seen *translate.NetworkSeen, active bool) (err error) {
+	if !active {
+		if seen.Active, err = network.IsActive(); err != nil || !seen.Active {
+			return err
+		}
 	}
 	if seen.Live, err = network.GetXMLDesc(0); err != nil {
-		seen.Active = false
-		return seen, ignoreVanished(err)
+		return err
 	}
 	if seen.Inactive, err = network.GetXMLDesc(libvirt.NETWORK_XML_INACTIVE); err != nil {
 		// Daemons before 0.9.10 refuse the flag; start then carries the live text.
@@ -43,11 +54,8 @@ func readNetwork(conn *libvirt.Connect, uri, name string) (translate.NetworkSeen
 	}
 	// libvirt gives the inactive document for a network that has just stopped,
 	// without a word: only one that is active before and after was read live.
-	if seen.Active, err = network.IsActive(); err != nil || !seen.Active {
-		seen.Active, seen.Live, seen.Inactive = false, "", ""
-		return seen, ignoreVanished(err)
-	}
-	return seen, nil
+	seen.Active, err = network.IsActive()
+	return err
 }
 
 // ignoreVanished makes an object that disappeared between two calls no error.
@@ -61,12 +69,16 @@ func ignoreVanished(err error) error {
 // readNetworkDoc returns the document that belongs into a call about one of the
 // network's interfaces: the live one, or what libvirt has in its place.
 func readNetworkDoc(conn *libvirt.Connect, name string) (string, error) {
-	network, err := conn.LookupNetworkByName(name)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = network.Free() }()
-	return network.GetXMLDesc(0)
+	var none networkHandles
+	return none.readNetworkDoc(conn, name)
+}
+
+func (h *networkHandles) readNetworkDoc(conn *libvirt.Connect, name string) (text string, err error) {
+	err = h.with(conn, name, func(network *libvirt.Network) (err error) {
+		text, err = network.GetXMLDesc(0)
+		return err
+	})
+	return text, err
 }
 
 // readDomain reads what there is to know of a domain. One that does not exist
@@ -86,6 +98,24 @@ func readDomain(conn *libvirt.Connect, uri, uuid string, inactive bool) (transla
 	return seen, readDomainObject(domain, &seen, inactive)
 }
 
+// readHinted is readDomain for the domain of a hint.
+func readHinted(conn *libvirt.Connect, uri, uuid string, inactive bool, h hint) (translate.DomainSeen, error) {
+	if h.domain == nil {
+		return readDomain(conn, uri, uuid, inactive)
+	}
+	seen := translate.DomainSeen{Conn: uri, UUID: uuid, ID: -1}
+	if h.stopped {
+		// Mostly it is still down, and that is all there is to know: the documents of
+		// the calls are those of the run that has ended.
+		active, err := h.domain.IsActive()
+		if ignoreVanished(err) == nil && !active {
+			seen.Name, err = h.domain.GetName()
+			return seen, err
+		}
+	}
+	return seen, readDomainObject(h.domain, &seen, inactive)
+}
+
 // readDomainObject is readDomain for a domain that has been found.
 func readDomainObject(domain *libvirt.Domain, seen *translate.DomainSeen, inactive bool) (err error) {
 	if seen.Name, err = domain.GetName(); err != nil {
@@ -94,7 +124,7 @@ func readDomainObject(domain *libvirt.Domain, seen *translate.DomainSeen, inacti
 	if seen.Live, err = domain.GetXMLDesc(0); err != nil {
 		return ignoreVanished(err)
 	}
-	head, err := translate.ParseDomain(seen.Live)
+	head, err := seen.Head()
 	if err != nil {
 		// The document is not well-formed; ask libvirt itself.
 		return readDomainID(domain, seen)

@@ -15,6 +15,10 @@ const (
 	spillBatch    = 512 // hints that are written at once
 )
 
+// objectsHeld is how many hints keep libvirt's object. Behind so many it makes no
+// difference any more, and the memory is not for nothing.
+const objectsHeld = 256
+
 // queueLimits are these numbers; tests have smaller ones.
 type queueLimits struct{ memory, spilled, batch int }
 
@@ -38,6 +42,7 @@ type hintQueue struct {
 	batch    []hint
 	dropped  int
 	overflow bool
+	closed   bool
 	kicked   map[hint]bool // the kicks that wait, without their time
 }
 
@@ -76,8 +81,12 @@ func (q *hintQueue) kick(h hint) {
 // add puts a hint at the end. q.mu is held.
 func (q *hintQueue) add(h hint) {
 	spilling := q.spilled > 0 || len(q.batch) > 0
+	if spilling || q.closed || len(q.memory) >= objectsHeld {
+		h.domain = nil
+	}
 	switch {
 	case !spilling && len(q.memory) < q.limits.memory:
+		h.hold()
 		q.memory = append(q.memory, h)
 	case q.spill == nil || q.spilled >= q.limits.spilled:
 		q.drop(1)
@@ -86,6 +95,20 @@ func (q *hintQueue) add(h hint) {
 		if len(q.batch) >= q.limits.batch {
 			q.flush()
 		}
+	}
+}
+
+// close gives back what is held. What is put from now on is not looked at any more.
+func (q *hintQueue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	releaseAll(q.memory)
+}
+
+func releaseAll(hints []hint) {
+	for i := range hints {
+		hints[i].release()
 	}
 }
 
@@ -120,7 +143,8 @@ func (q *hintQueue) signal() {
 }
 
 // take returns the oldest hints, and, with the last ones, how many were dropped
-// since the last time; overflow says that everything has to be compared.
+// since the last time; overflow says that everything has to be compared. The hints are
+// to be released.
 func (q *hintQueue) take() (hints []hint, overflow bool, dropped int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

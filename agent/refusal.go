@@ -89,7 +89,7 @@ func (l *ledger) giveUp(t task, r *refusal) {
 		return
 	}
 	a := l.domains[guestKey(t.call)]
-	l.setDomain(guestKey(t.call), a, r.before)
+	l.setDomain(guestKey(t.call), a, r.before, nil)
 	a.refusal, a.since = nil, time.Now()
 }
 
@@ -142,7 +142,7 @@ func (l *ledger) beginDomain(t task, cut []task) (*refusal, refused) {
 		return nil, refusedObject
 	}
 	a.refusal = &refusal{call: t.call, before: before, cut: callIDs(append(cut, t)...)}
-	l.setDomain(guestKey(t.call), a, after)
+	l.setDomain(guestKey(t.call), a, after, nil)
 	return a.refusal, refusedStands
 }
 

@@ -12,15 +12,25 @@ import (
 	"hookbridge/translate"
 )
 
+// slowConnect is how long a libvirtd that does not answer counts as one that is about
+// to. At boot its socket may be there, kept by the service manager, while libvirtd
+// itself is only started when the agent says that it is ready.
+const slowConnect = time.Second
+
 // session is the life of one connection. It reports whether it came up, and why
 // it ended.
 func (w *watcher) session(ctx context.Context) (established bool, err error) {
+	slow := time.AfterFunc(slowConnect, func() { w.settled.knows(w) })
 	conn, err := libvirt.NewConnect(w.uri)
+	slow.Stop()
 	if err != nil {
 		return false, err
 	}
 	queue := newHintQueue(w.spill())
 	defer w.live.end(conn)
+	defer queue.close()
+	w.handles.begin(conn)
+	defer w.handles.end()
 
 	w.has = newFeatures(w.without)
 	closed := make(chan struct{})
@@ -192,6 +202,7 @@ func (w *watcher) follow(ctx context.Context, conn *libvirt.Connect, queue *hint
 // handleAll handles what waits in the queue.
 func (w *watcher) handleAll(ctx context.Context, conn *libvirt.Connect, queue *hintQueue) error {
 	hints, overflow, dropped := queue.take()
+	defer releaseAll(hints)
 	for _, h := range hints {
 		if ctx.Err() != nil {
 			return nil

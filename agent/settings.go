@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hookbridge/exec"
+	"hookbridge/internal/eventloop"
 	"hookbridge/translate"
 )
 
@@ -76,8 +77,8 @@ func sameValue(a, b any) bool {
 func (a *Agent) Heartbeat() time.Time {
 	select {
 	case <-a.ready:
-		defer a.running.loop.signal()
-		return time.Unix(0, a.running.loop.turned.Load())
+		defer eventloop.Signal()
+		return eventloop.Turned()
 	default:
 		return time.Time{}
 	}

@@ -207,7 +207,7 @@ func TestBook(t *testing.T) {
 	hot := call(translate.OpPlugged, "2")
 	hot.Undo.Kind = translate.UndoPlug
 	tell(hot, Undone{UndoDone, ""}, refused)
-	if _, ok := b.guests["u"][nic("2")]; ok {
+	if b.plugged(nic("2")) != nil {
 		t.Error("the refused interface is still there")
 	}
 	boot := call(translate.OpPlugged, "1")

@@ -34,6 +34,9 @@ type watcher struct {
 	// live is the present session, for undos.
 	live liveSession
 
+	// handles are objects of that session.
+	handles networkHandles
+
 	standing standing
 
 	// documents are those of networks that have been read during the comparison

@@ -24,19 +24,23 @@ const (
 // start starts a script as the leader of a new process group. It returns when the
 // script's image runs, with the time just before the fork. The error is a
 // syscall.Errno, or the context's if that ended while the script was busy.
-func (h *Hooks) start(ctx context.Context, path string, argv, env []string, pipes *plumbing) (pid int, started time.Time, err error) {
+func (h *Hooks) start(ctx context.Context, path string, argv, env []string, pipes *plumbing) (c child, started time.Time, err error) {
+	pidfd := -1
 	attr := &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   env,
 		Files: []uintptr{uintptr(pipes.stdin), uintptr(pipes.stdout), uintptr(pipes.stderr)},
-		Sys:   &syscall.SysProcAttr{Setpgid: true},
+		Sys:   &syscall.SysProcAttr{Setpgid: true, PidFD: &pidfd},
 	}
 	closeOnExec()
 	for wait, waited := busyFirst, time.Duration(0); ; wait *= 2 {
 		started = time.Now()
-		pid, err = forkExec(path, argv, attr)
+		c.pid, err = forkExec(path, argv, attr)
+		if err == nil {
+			c.end = pollable(pidfd)
+		}
 		if err != syscall.ETXTBSY || waited >= busyTotal {
-			return pid, started, err
+			return c, started, err
 		}
 		if h.busy != nil {
 			h.busy()
@@ -48,7 +52,7 @@ func (h *Hooks) start(ctx context.Context, path string, argv, env []string, pipe
 			waited += wait
 		case <-ctx.Done():
 			timer.Stop()
-			return 0, started, ctx.Err()
+			return c, started, ctx.Err()
 		}
 	}
 }
@@ -66,10 +70,34 @@ func forkExec(path string, argv []string, attr *syscall.ProcAttr) (int, error) {
 	return syscall.ForkExec(path, argv, attr)
 }
 
+// child is a started script.
+type child struct {
+	pid int
+
+	// end becomes readable when the child has ended. A goroutine that waits for it
+	// takes no thread, and no processor that the runtime would have to take away; nil
+	// where the kernel cannot do that (before Linux 5.3).
+	end *os.File
+}
+
+// pollable makes a pidfd a file that can be waited for.
+func pollable(pidfd int) *os.File {
+	if pidfd < 0 || unix.SetNonblock(pidfd, true) != nil {
+		return nil
+	}
+	return os.NewFile(uintptr(pidfd), "pidfd")
+}
+
 // awaitExit returns when the child has ended. It does not reap it: as long as the
 // zombie is there, its number cannot be given to another process or group.
-func awaitExit(pid int) {
-	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+func (c child) awaitExit() {
+	if c.end != nil {
+		if raw, err := c.end.SyscallConn(); err == nil {
+			_ = raw.Read(func(uintptr) bool { return hasEnded(c.pid) })
+		}
+		c.end.Close()
+	}
+	for unix.Waitid(unix.P_PID, c.pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
 }
 

@@ -75,9 +75,9 @@ func (h *Hooks) runScript(ctx context.Context, argv, env []string, stdin []byte)
 		return o
 	}
 	defer pipes.close()
-	o.Pid, o.Started, err = h.start(ctx, path, argv, env, pipes)
+	c, started, err := h.start(ctx, path, argv, env, pipes)
+	o.Started = started
 	if err != nil {
-		o.Pid = 0
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			o.Err = canceled(ctx, path, "before its start")
 		} else {
@@ -85,12 +85,13 @@ func (h *Hooks) runScript(ctx context.Context, argv, env []string, stdin []byte)
 		}
 		return o
 	}
-	h.attend(ctx, &o, pipes)
+	o.Pid = c.pid
+	h.attend(ctx, &o, c, pipes)
 	return o
 }
 
 // attend accompanies a started script to its end and completes its outcome.
-func (h *Hooks) attend(ctx context.Context, o *Outcome, pipes *plumbing) {
+func (h *Hooks) attend(ctx context.Context, o *Outcome, c child, pipes *plumbing) {
 	pipes.closeStdin()
 	stdout := &capture{pipe: pipes.out, limit: h.outputLimit(), done: make(chan struct{})}
 	stderr := &capture{pipe: pipes.err, limit: h.outputLimit(), done: make(chan struct{})}
@@ -106,7 +107,7 @@ func (h *Hooks) attend(ctx context.Context, o *Outcome, pipes *plumbing) {
 		})
 	}
 
-	ended := h.await(ctx, o)
+	ended := h.await(ctx, o, c)
 	o.Duration = time.Since(o.Started)
 	status, err := reap(o.Pid)
 
@@ -142,14 +143,14 @@ func (h *Hooks) attend(ctx context.Context, o *Outcome, pipes *plumbing) {
 
 // await returns when the script has ended, by itself or by the time limit or the
 // context, which are then the error. The script is not reaped.
-func (h *Hooks) await(ctx context.Context, o *Outcome) *RunError {
+func (h *Hooks) await(ctx context.Context, o *Outcome, c child) *RunError {
 	if h.Timeout <= 0 && ctx.Done() == nil {
-		awaitExit(o.Pid)
+		c.awaitExit()
 		return nil
 	}
 	exited := make(chan struct{})
 	go func() {
-		awaitExit(o.Pid)
+		c.awaitExit()
 		close(exited)
 	}()
 	var limit <-chan time.Time

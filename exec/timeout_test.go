@@ -222,18 +222,19 @@ func TestAwaitPhotoFinish(t *testing.T) {
 	defer pipes.close()
 	path := h.Dir + "/network"
 	o := Outcome{Path: path}
-	o.Pid, o.Started, err = h.start(context.Background(), path, []string{path}, environment(nil), pipes)
+	c, started, err := h.start(context.Background(), path, []string{path}, environment(nil), pipes)
+	o.Pid, o.Started = c.pid, started
 	if err != nil {
 		t.Fatal(err)
 	}
-	awaitExit(o.Pid)
+	c.awaitExit()
 	if !hasEnded(o.Pid) {
 		t.Fatal("not ended")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel() // as ready as the exit: either may be seen first
 	for range 20 {
-		if ended := h.await(ctx, &o); ended != nil {
+		if ended := h.await(ctx, &o, c); ended != nil {
 			t.Fatal(ended)
 		}
 	}

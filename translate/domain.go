@@ -65,6 +65,7 @@ type DomainSeen struct {
 
 	// Live is the live document of a running domain.
 	Live string
+	read *domainText // what Live says, once it has been read
 
 	// Inactive is given only for daemons that hide a NIC's network in the live
 	// document (1.2.2 to 1.2.10): there it tells which network a bridge, direct
@@ -155,8 +156,9 @@ func (was *Domain) Look(seen DomainSeen, networks NetworkDocs) (*Domain, []Call,
 
 // record reads what is seen. known are the interfaces announced in this run.
 func (seen DomainSeen) record(known []Interface, networks NetworkDocs) (*Domain, error) {
-	head, headErr := ParseDomain(seen.Live)
-	nics, err := nicsOf(seen.Live, seen.Inactive, known, networks)
+	head, headErr := seen.Head()
+	nics, err := seen.Interfaces()
+	nics = nicsOf(slices.Clone(nics), seen.Inactive, known, networks)
 	return &Domain{
 		Conn: seen.Conn, UUID: seen.UUID, Name: seen.Name, ID: seen.ID, NetworkConn: seen.NetworkConn,
 		Type: head.Type, Live: seen.Live, NICs: nics, Inexact: seen.Inexact, Daemon: seen.Daemon, Gated: seen.Gated,

@@ -62,6 +62,40 @@ func ParseDomain(domain string) (DomainHead, error) {
 	return r.head, err
 }
 
+// domainText is a document that has been read.
+type domainText struct {
+	text       string
+	head       DomainHead
+	headErr    error
+	interfaces []Interface
+	err        error
+}
+
+// document reads the live document, once for all that is to be known of it.
+func (seen *DomainSeen) document() *domainText {
+	if seen.read == nil || seen.read.text != seen.Live {
+		r := domainReader{scanner: newScanner(seen.Live), wantHead: true, wantInterfaces: true}
+		err := r.read()
+		seen.read = &domainText{text: seen.Live, head: r.head, headErr: err, interfaces: r.interfaces, err: err}
+		if r.head.Name != "" && r.head.UUID != "" {
+			seen.read.headErr = nil
+		}
+	}
+	return seen.read
+}
+
+// Head is [ParseDomain] of the live document.
+func (seen *DomainSeen) Head() (DomainHead, error) {
+	d := seen.document()
+	return d.head, d.headErr
+}
+
+// Interfaces is [Interfaces] of the live document. They are not to be changed.
+func (seen *DomainSeen) Interfaces() ([]Interface, error) {
+	d := seen.document()
+	return d.interfaces, d.err
+}
+
 // domainReader walks over a domain's document.
 type domainReader struct {
 	scanner

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// nicsOf returns the interfaces of a live document with the network that each belongs
+// nicsOf completes the interfaces of a live document with the network that each belongs
 // to. inactive may be empty; see [DomainSeen]. known are the interfaces of the same run
 // as they were announced.
 //
@@ -14,10 +14,9 @@ import (
 // status file, which is about the running guest; what was announced, as long as the
 // interface looks the same; the inactive document, which may hold edits that are waiting
 // for the next start, unless the network that it names cannot have led there.
-func nicsOf(live, inactive string, known []Interface, networks NetworkDocs) ([]Interface, error) {
-	nics, err := Interfaces(live)
+func nicsOf(nics []Interface, inactive string, known []Interface, networks NetworkDocs) []Interface {
 	if !slices.ContainsFunc(nics, hidesNetwork) {
-		return nics, err
+		return nics
 	}
 	var configured []Interface
 	if inactive != "" {
@@ -39,7 +38,7 @@ func nicsOf(live, inactive string, known []Interface, networks NetworkDocs) ([]I
 			nics[i].Network, nics[i].Portgroup = conf.Network, conf.Portgroup
 		}
 	}
-	return nics, err
+	return nics
 }
 
 // hidesNetwork tells whether the interface may belong to a network that its document

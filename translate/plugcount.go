@@ -1,5 +1,7 @@
 package translate
 
+import "hash/maphash"
+
 // PlugCount counts, for each network, the interfaces that are plugged into it, as
 // libvirt's own counter shows at the moment of a call: incremented before plugged is
 // called and decremented before unplugged (networkAllocateActualDevice and
@@ -20,10 +22,18 @@ type PlugCount struct {
 
 // plugged is what is counted in a network.
 type plugged struct {
-	nics    map[string]int // by interface
+	nics    map[nicHash]int32 // how often each is
 	total   int
 	renewed int // plugged again since a restart
 }
+
+// nicHash stands for the name of an interface, which takes a hundred bytes, in what may
+// be tens of thousands of them.
+type nicHash uint64
+
+var nicSeed = maphash.MakeSeed()
+
+func hashOf(nic string) nicHash { return nicHash(maphash.String(nicSeed, nic)) }
 
 type networkKey struct{ conn, network string }
 
@@ -57,7 +67,7 @@ func (p *PlugCount) Present(conn, network string) int {
 func (p *PlugCount) at(key networkKey) *plugged {
 	n := p.networks[key]
 	if n == nil {
-		n = &plugged{nics: map[string]int{}}
+		n = &plugged{nics: map[nicHash]int32{}}
 		if p.networks == nil {
 			p.networks = map[networkKey]*plugged{}
 		}
@@ -67,7 +77,7 @@ func (p *PlugCount) at(key networkKey) *plugged {
 }
 
 func (n *plugged) plug(call Call) int {
-	nic := call.countKey()
+	nic := hashOf(call.countKey())
 	if call.Cause == CauseRestart && n.nics[nic] > 0 {
 		n.renewed++
 		now := n.renewed
@@ -81,7 +91,8 @@ func (n *plugged) plug(call Call) int {
 	return n.total
 }
 
-func (n *plugged) unplug(nic string) int {
+func (n *plugged) unplug(name string) int {
+	nic := hashOf(name)
 	if n.nics[nic] > 0 {
 		n.nics[nic]--
 		n.total--
@@ -110,7 +121,7 @@ func (p *PlugCount) Interface(call Call) (nic string, count int) {
 	}
 	nic = call.countKey()
 	if n := p.networks[networkKey{call.Conn, call.Network}]; n != nil {
-		count = n.nics[nic]
+		count = int(n.nics[hashOf(nic)])
 	}
 	return nic, count
 }
@@ -118,10 +129,15 @@ func (p *PlugCount) Interface(call Call) (nic string, count int) {
 // Restore takes over what [PlugCount.Interface] returned in an earlier run.
 func (p *PlugCount) Restore(conn, network, nic string, count int) {
 	n := p.at(networkKey{conn, network})
-	n.total += count - n.nics[nic]
-	n.nics[nic] = count
+	n.total += count - int(n.nics[hashOf(nic)])
+	n.nics[hashOf(nic)] = int32(count) //nolint:gosec // an interface is plugged once, at most a few times
 }
 
-// countKey names an interface as well as a MAC address can: a guest may have two with
-// the same, so they are counted.
-func (c Call) countKey() string { return c.Domain.Conn + " " + c.Domain.UUID + " " + c.NIC.MAC }
+// countKey names an interface within its network as well as a MAC address can: a guest may
+// have two with the same, so they are counted.
+func (c Call) countKey() string {
+	if c.Domain.Conn == c.Conn { // as nearly always
+		return c.Domain.UUID + " " + c.NIC.MAC
+	}
+	return c.Domain.UUID + " " + c.NIC.MAC + " " + c.Domain.Conn
+}

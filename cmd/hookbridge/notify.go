@@ -14,15 +14,15 @@ func (r *running) status() string {
 	// An agent that is being started, or hangs, answers later.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	s, err := r.agent.Status(ctx)
+	s, up, plugged, err := r.agent.Summary(ctx)
 	if err != nil {
 		return "no news from the agent: " + err.Error()
 	}
-	return statusLine(s)
+	return statusLine(s, up, plugged)
 }
 
 // statusLine sums up a status: what is watched, what is announced, what waits.
-func statusLine(s agent.Status) string {
+func statusLine(s agent.Status, up, plugged int) string {
 	var watched, missing []string
 	for _, c := range s.Connections {
 		switch {
@@ -30,17 +30,6 @@ func statusLine(s agent.Status) string {
 			watched = append(watched, c.URI)
 		case !c.Optional:
 			missing = append(missing, c.URI)
-		}
-	}
-	up, plugged := 0, 0
-	for _, n := range s.Networks {
-		if n.Up {
-			up++
-		}
-		for _, i := range n.Interfaces {
-			if !i.Refused {
-				plugged++
-			}
 		}
 	}
 	var parts []string

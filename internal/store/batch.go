@@ -7,8 +7,9 @@ import (
 )
 
 // gathering is how long changes gather before they are written without anybody
-// waiting for them. A transaction costs about as much for many of them as for one.
-const gathering = 2 * time.Millisecond
+// waiting for them. A transaction costs about as much for many of them as for one. What
+// is gathered when the agent is killed are ends of calls, which are then made again.
+const gathering = 10 * time.Millisecond
 
 // batches gathers changes for common transactions, in the order in which they were
 // put. Its goroutine, which belongs to the Store, writes what nobody waits for.

@@ -77,7 +77,8 @@ func (a *About) read(tx *bolt.Tx) error {
 	}
 	for _, name := range buckets {
 		if b := tx.Bucket([]byte(name)); b != nil {
-			a.Kept[name] = b.Stats().KeyN
+			stats := b.Stats()
+			a.Kept[name] = stats.KeyN - (stats.BucketN - 1) // without the groups themselves
 		}
 	}
 	return nil

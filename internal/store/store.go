@@ -21,8 +21,8 @@ import (
 )
 
 // Schema is the version of the layout. A store with a higher number was written
-// by a newer hookbridge and is refused.
-const Schema = 1
+// by a newer hookbridge and is refused; one with a lower number is not used.
+const Schema = 2
 
 const (
 	fileName   = "state.db"
@@ -36,7 +36,7 @@ type Bucket string
 const (
 	Networks Bucket = "networks" // announced networks by key
 	Domains  Bucket = "domains"  // announced domains by key
-	Counts   Bucket = "counts"   // how often interfaces are plugged, by network key and interface
+	Counts   Bucket = "counts"   // how often interfaces are plugged, in groups by network key
 	Calls    Bucket = "calls"    // planned calls by their number, see Tx.Plan
 	Adopted  Bucket = "adopted"  // connections whose objects have been adopted
 	Hints    Bucket = "hints"    // events that wait to be looked at, see Tx.Push
@@ -166,11 +166,18 @@ func guarded(fn func() error) (err error) {
 func readAll(db *bolt.DB) error {
 	return db.View(func(tx *bolt.Tx) error {
 		return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
-			return b.ForEach(func(_, v []byte) error {
-				_ = crc32.ChecksumIEEE(v) // touches every page of it
-				return nil
-			})
+			return readBucket(b)
 		})
+	})
+}
+
+func readBucket(b *bolt.Bucket) error {
+	return b.ForEach(func(k, v []byte) error {
+		if v == nil {
+			return readBucket(b.Bucket(k))
+		}
+		_ = crc32.ChecksumIEEE(v) // touches every page of it
+		return nil
 	})
 }
 
@@ -206,8 +213,15 @@ func (s *Store) begin(path, boot string) (dropped string, err error) {
 		if v := about.Get([]byte("schema")); len(v) == 8 && binary.BigEndian.Uint64(v) > Schema {
 			return &NewerError{Path: path, Schema: binary.BigEndian.Uint64(v)}
 		}
-		if old := about.Get([]byte("boot")); old != nil && string(old) != boot {
+		old := about.Get([]byte("boot"))
+		switch v := about.Get([]byte("schema")); {
+		case old == nil:
+		case string(old) != boot:
 			dropped = "the state was that of another boot: it is dropped"
+		case !bytes.Equal(v, number(Schema)):
+			dropped = "the state was that of an older hookbridge: it is dropped"
+		}
+		if dropped != "" {
 			for _, b := range buckets {
 				if err := tx.DeleteBucket([]byte(b)); err != nil && !errors.Is(err, bolterrors.ErrBucketNotFound) {
 					return err
@@ -273,6 +287,20 @@ func (s *Store) Each(b Bucket, fn func(key string, value []byte) error) error {
 	})
 }
 
+// EachIn calls fn for every entry of the groups of a map, like [Store.Each].
+func (s *Store) EachIn(b Bucket, fn func(group, key string, value []byte) error) error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	return s.db.View(func(tx *bolt.Tx) error {
+		all := tx.Bucket([]byte(b))
+		return all.ForEachBucket(func(name []byte) error {
+			group := string(name)
+			return all.Bucket(name).ForEach(func(k, v []byte) error { return fn(group, string(k), v) })
+		})
+	})
+}
+
 // Tx is a change under way.
 type Tx struct{ tx *bolt.Tx }
 
@@ -289,15 +317,32 @@ func (t *Tx) Delete(b Bucket, key string) error {
 	return t.tx.Bucket([]byte(b)).Delete([]byte(key))
 }
 
-// DeleteAll removes all entries whose keys begin with a prefix.
-func (t *Tx) DeleteAll(b Bucket, prefix string) error {
-	c := t.tx.Bucket([]byte(b)).Cursor()
-	for k, _ := c.Seek([]byte(prefix)); bytes.HasPrefix(k, []byte(prefix)); k, _ = c.Seek([]byte(prefix)) {
-		if err := c.Delete(); err != nil {
-			return err
-		}
+// PutIn sets an entry of a group within a map. In a map with groups all entries are in
+// one: their keys are shorter by its name.
+func (t *Tx) PutIn(b Bucket, group, key string, value []byte) error {
+	g, err := t.tx.Bucket([]byte(b)).CreateBucketIfNotExists([]byte(group))
+	if err != nil {
+		return err
 	}
-	return nil
+	return g.Put([]byte(key), value)
+}
+
+// DeleteIn removes an entry of a group; one that is not there is no error.
+func (t *Tx) DeleteIn(b Bucket, group, key string) error {
+	g := t.tx.Bucket([]byte(b)).Bucket([]byte(group))
+	if g == nil {
+		return nil
+	}
+	return g.Delete([]byte(key))
+}
+
+// DeleteAll removes a group with all its entries.
+func (t *Tx) DeleteAll(b Bucket, group string) error {
+	err := t.tx.Bucket([]byte(b)).DeleteBucket([]byte(group))
+	if errors.Is(err, bolterrors.ErrBucketNotFound) {
+		return nil
+	}
+	return err
 }
 
 // NewCalls returns numbers for n planned calls. They are above those of all calls that

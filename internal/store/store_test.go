@@ -149,6 +149,46 @@ func TestNewerIsRefused(t *testing.T) {
 	}
 }
 
+func TestOlderLayoutIsDropped(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, "boot")
+	fill(t, s)
+	if err := s.Update(func(tx *Tx) error { return tx.tx.Bucket(meta).Put([]byte("schema"), number(Schema-1)) }); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
+	s = openStore(t, dir, "boot")
+	if !strings.Contains(s.Dropped, "older") || len(contents(t, s)) > 0 {
+		t.Errorf("%q", s.Dropped)
+	}
+}
+
+func TestGroups(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, "boot")
+	if err := s.Update(func(tx *Tx) error {
+		return errors.Join(
+			tx.DeleteIn(Counts, "none", "k"), tx.DeleteAll(Counts, "none"),
+			tx.PutIn(Counts, "a", "k", []byte("1")), tx.PutIn(Counts, "a", "l", []byte("2")), tx.PutIn(Counts, "b", "k", []byte("3")),
+			tx.PutIn(Counts, "c", "k", []byte("4")), tx.DeleteIn(Counts, "a", "k"), tx.DeleteAll(Counts, "c"),
+		)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
+	if about, err := Inspect(dir); err != nil || about.Kept[Counts] != 2 {
+		t.Errorf("%+v, %v", about.Kept, err)
+	}
+	s = openStore(t, dir, "boot")
+	got := ""
+	if err := s.EachIn(Counts, func(group, key string, value []byte) error {
+		got += group + key + string(value) + " "
+		return nil
+	}); err != nil || got != "al2 bk3 " {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestSecondIsToldWhoHoldsIt(t *testing.T) {
 	dir := t.TempDir()
 	openStore(t, dir, "boot")

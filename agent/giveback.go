@@ -1,0 +1,22 @@
+package agent
+
+import "runtime/debug"
+
+// Of a host with so many guests a look at all leaves much behind, and what is remembered
+// of them is most of the heap.
+const manyGuests = 1000
+
+// gcPercent is how much the heap may grow over what is remembered of many guests, in
+// place of Go's 100: of 10,000 guests that is 16 MiB, and a storm among them left 19 MiB
+// more resident than before it. With fewer guests there is nothing to be had.
+const gcPercent = 50
+
+// giveBack returns to the system what a look at many guests has left behind: the
+// documents of all of them have passed through memory, and Go would keep twice what it
+// needs for minutes.
+func giveBack(guests int) {
+	if guests >= manyGuests {
+		debug.SetGCPercent(gcPercent)
+		go debug.FreeOSMemory()
+	}
+}

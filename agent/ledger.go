@@ -217,7 +217,9 @@ func (l *ledger) sawNetwork(seen translate.NetworkSeen, looked, listed, arrived 
 	}
 	c.packed, c.life = l.packNetwork(now), a.life
 	if by := l.starting[k]; by != nil && was == nil {
-		c.calls, c.outcome = c.calls[1:], by.started // start has been called
+		// start has been called; and it has come up just now, however it was found.
+		c.calls, c.outcome = c.calls[1:], by.started
+		c.calls[0].Undo = translate.Undo{Kind: translate.UndoNetwork}
 	}
 	if was == nil || slices.ContainsFunc(c.calls, func(call translate.Call) bool { return call.Op == translate.OpStart }) {
 		l.lives++

@@ -19,7 +19,7 @@ export GOFLAGS :=
 # libvirt's own XML documents, for the tests of package translate.
 CORPORA := $(if $(wildcard ../shared/corpora),$(abspath ../shared/corpora),$(CURDIR)/build/libvirt-source/tests)
 
-.PHONY: build demo test packages-test unit agent-test e2e e2e-features lint bench-go setup-build setup-test corpora fuzz soak clean
+.PHONY: build demo test packages-test unit agent-test e2e e2e-portable e2e-features lint bench-go setup-build setup-test corpora fuzz soak clean
 
 ## build: the binary, with what is needed to build it
 build: setup-build
@@ -34,7 +34,7 @@ test: setup-test lint unit agent-test e2e e2e-features
 
 ## packages-test: what hosts install, taken through install, upgrade and removal in
 ## throw-away hosts; the list of parts, and known vulnerabilities in them; needs root
-packages-test: packages-test-portable packages-test-rpm packages-test-deb sbom vulncheck
+packages-test: packages-test-portable packages-test-rpm packages-test-deb e2e-portable sbom vulncheck
 
 ## unit: the parts that know nothing of libvirt, and a few seconds of fuzzing
 unit: setup-build corpora
@@ -48,14 +48,18 @@ agent-test: setup-build
 
 ## e2e: against a private, real libvirtd; needs root
 e2e: build
-	HOOKBRIDGE_BINARY='$(CURDIR)/$(BIN)' $(GO) test -tags $(TAGS),e2e -count=1 -timeout 20m -parallel 4 -v $(TESTARGS) ./internal/... | tee build/e2e.log | grep -E '^( *---|ok|FAIL|PASS|panic)|: (compared|let pass)|^ +[a-z_]+_test.go' 
+	HOOKBRIDGE_BINARY='$(CURDIR)/$(BIN)' $(GO) test -tags $(TAGS),e2e -count=1 -timeout 20m -parallel 4 -v $(TESTARGS) ./internal/e2e ./internal/testhost | tee build/e2e.log | grep -E '^( *---|ok|FAIL|PASS|panic)|: (compared|let pass)|^ +[a-z_]+_test.go' 
+
+## e2e-portable: the same with the binary that the packages carry
+e2e-portable: portable
+	HOOKBRIDGE_BINARY='$(CURDIR)/$(PORTABLE)' $(GO) test -tags $(TAGS),e2e -count=1 -timeout 20m -parallel 4 -v -skip Convergence $(TESTARGS) ./internal/e2e | tee build/e2e-portable.log | grep -E '^( *---|ok|FAIL|PASS|panic)|^ +[a-z_]+_test.go'
 
 ## e2e-features: the same suite where libvirt tells less and less
 LIFECYCLE_ONLY := network-events,device-added,device-removed,domain-events-detail,list-all,close-callback
 e2e-features: build
 	for without in network-events device-added,device-removed $(LIFECYCLE_ONLY) $(LIFECYCLE_ONLY),kicks; do \
 	  echo "== without $$without"; \
-	  HOOKBRIDGE_E2E_WITHOUT=$$without HOOKBRIDGE_BINARY='$(CURDIR)/$(BIN)' $(GO) test -tags $(TAGS),e2e -count=1 -timeout 20m -parallel 4 -v -skip 'Convergence|Reconnects|ClientLibrary|EachFunction|Undo|OnFailure|Refusal|Gate|Check|OnCall' $(TESTARGS) ./internal/e2e | \
+	  HOOKBRIDGE_E2E_WITHOUT=$$without HOOKBRIDGE_BINARY='$(CURDIR)/$(BIN)' $(GO) test -tags $(TAGS),e2e -count=1 -timeout 20m -parallel 4 -v -skip 'Convergence|Reconnects|ClientLibrary|EachFunction|Undo|OnFailure|Refusal|Gate|Check|OnCall|Example|Readme' $(TESTARGS) ./internal/e2e | \
 	  tee build/e2e-features.log | grep -E '^( *--- (FAIL|SKIP)|ok|FAIL|panic)|left out|^ +[a-z_]+_test.go:.*(want|got|waiting)' ; done
 
 ## soak: half an hour of random operations while everything is killed and restarted

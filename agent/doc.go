@@ -1,8 +1,11 @@
 // Package agent watches libvirtd and replays its network hook.
 //
-// It is the only package that imports the libvirt binding. Data flows one way:
+// Of the program it alone talks to libvirt, through the binding and package
+// internal/eventloop. Data flows one way:
 //
-//	libvirt → watcher → translate → dispatcher → exec
+//	libvirt → watcher → ledger → dispatcher → exec
+//	                      ↕
+//	                  translate
 //
 // A watcher ([Config.Connect] has one URI for each) owns one connection. It
 // registers for events, lists what is there, and turns everything that it hears
@@ -18,6 +21,12 @@
 // far as they can be had after the fact: the change is undone. What that means is
 // decided by translate and carried out here, once, if nothing has changed since.
 //
+// [Agent.Gate] answers libvirtd's own guest hooks, and [Agent.StartNetwork] starts a
+// network: there the script's word comes first, and nothing has to be undone.
+//
+// [Agent.Status], [Agent.History] and [Agent.Fire] are for people. [Agent.Reload] takes
+// over a changed configuration while the agent runs.
+//
 // # Contracts
 //
 // Callbacks run on libvirt's event loop. They put names, numbers and a reference into a
@@ -31,6 +40,12 @@
 // A watcher survives its libvirtd. An unreachable one is tried again with
 // backoff; a feature that the daemon or the client library lacks is done
 // without. Nothing but a cancelled context ends [Agent.Run].
+//
+// The gate never calls libvirt, nor waits for anything that does: libvirtd holds locks
+// while it asks. It works from the document that it is given, from the ledger, and from
+// libvirtd's files.
+//
+// A call that is made by hand changes nothing of what is announced.
 //
 // Every goroutine belongs to [Agent.Run] and has ended when it returns.
 package agent

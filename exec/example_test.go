@@ -2,6 +2,7 @@ package exec_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -49,4 +50,27 @@ fi
 	// started of default with 22 bytes
 	// plugged of default with 22 bytes
 	// the script says no: exit status 3, no VLAN left
+}
+
+// A script that others than root could replace is not run, and the error says why.
+func ExampleTrust() {
+	dir, err := os.MkdirTemp("", "hooks")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	script := filepath.Join(dir, "network")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(exec.Trust(script))
+	if err := os.Chmod(script, 0o777); err != nil {
+		log.Fatal(err)
+	}
+	var refused *exec.RunError
+	fmt.Println(errors.As(exec.Trust(script), &refused) && refused.Kind == exec.Refused)
+
+	// Output:
+	// <nil>
+	// true
 }

@@ -2,7 +2,9 @@
 //
 // libvirtd calls HOOK_DIR/qemu and HOOK_DIR/lxc synchronously, and obeys their
 // exit status when a guest is about to start. The shim is such a script; it runs
-// the one that was there before, then hands the call to the agent.
+// the one that was there before, then hands the call to the agent, by "hookbridge gate
+// run" (package ask, which package early starts before the libvirt binding is loaded).
+// Where the binary is missing it passes everything through by itself.
 //
 // Three things must never happen: that an administrator's script is lost, that
 // the hook's path is missing for a moment, and that it is missing while a libvirtd

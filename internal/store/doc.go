@@ -7,5 +7,9 @@
 // so nothing is synced to a disk; the page cache survives kill -9, and that is
 // what it is for. One agent at a time has it open.
 //
+// Changes are committed in batches: who makes one gets a [Ticket], and hears by it when
+// the change is kept. What must not happen before, such as the call that was planned,
+// waits for that; nobody else does.
+//
 // Values are the caller's: the package knows keys and bytes.
 package store

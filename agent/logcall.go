@@ -11,7 +11,10 @@ import (
 
 // callFields are on every line about a call.
 func callFields(run string, call translate.Call) logrus.Fields {
-	f := logrus.Fields{"run": run, "network": call.Network, "op": call.Op, "cause": call.Cause}
+	f := logrus.Fields{"network": call.Network, "op": call.Op, "cause": call.Cause}
+	if run != "" {
+		f["run"] = run
+	}
 	if call.Domain != nil {
 		f["domain"] = call.Domain.Name
 	}

@@ -50,7 +50,7 @@ func startFailure(path string, err error) *RunError {
 		if found = whyDenied(path); found == nil {
 			found = &RunError{
 				Reason: "the kernel denies it, though the mode allows it: probably SELinux or AppArmor",
-				Remedy: "restorecon -v " + quote(path) + ", or see: journalctl -k --grep 'avc|apparmor'",
+				Remedy: "restorecon -v " + Quote(path) + ", or see: journalctl -k --grep 'avc|apparmor'",
 			}
 		}
 	case syscall.ENOEXEC:
@@ -60,12 +60,12 @@ func startFailure(path string, err error) *RunError {
 	case syscall.ETXTBSY:
 		found = &RunError{
 			Reason: fmt.Sprintf("still open for writing somewhere after %s of retrying", busyTotal),
-			Remedy: "end the process that writes it, shown by: fuser -v " + quote(path),
+			Remedy: "end the process that writes it, shown by: fuser -v " + Quote(path),
 		}
 	case syscall.E2BIG:
 		found = &RunError{Reason: "its arguments and environment are too long for the kernel"}
 	case syscall.ELOOP:
-		found = &RunError{Reason: "too many scripts are each other's interpreter", Remedy: "correct the first line of " + quote(path)}
+		found = &RunError{Reason: "too many scripts are each other's interpreter", Remedy: "correct the first line of " + Quote(path)}
 	}
 	if found == nil {
 		found = &RunError{Reason: err.Error()}
@@ -76,7 +76,7 @@ func startFailure(path string, err error) *RunError {
 
 const crReason = "its first line ends in CR LF (DOS line ends), and the CR is taken as a part of it"
 
-func crRemedy(path string) string { return `sed -i 's/\r$//' ` + quote(path) }
+func crRemedy(path string) string { return `sed -i 's/\r$//' ` + Quote(path) }
 
 // hint says what is wrong with a script that started and failed, if it can be seen in
 // its first line: with "#!/usr/bin/env bash\r" and "#!/bin/sh -e\r" it is the
@@ -100,7 +100,7 @@ func whyMissing(path string) *RunError {
 	if interpreter == "" {
 		if loader := missingLoader(path); loader != "" {
 			return missing("the loader that it was linked for is missing: "+show(loader),
-				"install a build for this system, or the package that brings "+quote(loader))
+				"install a build for this system, or the package that brings "+Quote(loader))
 		}
 		return nil
 	}
@@ -109,11 +109,11 @@ func whyMissing(path string) *RunError {
 			return missing(crReason, crRemedy(path))
 		}
 		return missing("the interpreter in its first line is missing: "+show(interpreter),
-			"install it, or correct the first line of "+quote(path))
+			"install it, or correct the first line of "+Quote(path))
 	}
 	if loader := missingLoader(interpreter); loader != "" {
 		return missing(fmt.Sprintf("its interpreter %s needs the missing loader %s", show(interpreter), show(loader)),
-			"install "+quote(interpreter)+" anew")
+			"install "+Quote(interpreter)+" anew")
 	}
 	return nil
 }
@@ -133,16 +133,16 @@ func whyDenied(path string) *RunError {
 		case err != nil:
 			return nil
 		case info.Mode().IsRegular() && info.Mode().Perm()&0o111 == 0:
-			return denied(what+" is not executable", "chmod a+x "+quote(file))
+			return denied(what+" is not executable", "chmod a+x "+Quote(file))
 		case !info.Mode().IsRegular():
-			return denied(what+" is not a regular file", "correct the first line of "+quote(path))
+			return denied(what+" is not a regular file", "correct the first line of "+Quote(path))
 		}
 		if mount := noexecMount(file); mount != "" {
 			return denied(fmt.Sprintf("%s lies on %s, which is mounted noexec", what, show(mount)),
-				"mount -o remount,exec "+quote(mount))
+				"mount -o remount,exec "+Quote(mount))
 		}
 		if unix.Access(file, unix.X_OK) == unix.EACCES {
-			return denied(what+" may not be executed by this user", "chmod a+x "+quote(file))
+			return denied(what+" may not be executed by this user", "chmod a+x "+Quote(file))
 		}
 		what = "its interpreter " + show(interpreterOf(path))
 	}
@@ -158,15 +158,15 @@ func whyNoFormat(path string) *RunError {
 	head := headOf(path)
 	switch {
 	case len(head) == 0:
-		return broken("it is empty", "write a script there, or: rm "+quote(path))
+		return broken("it is empty", "write a script there, or: rm "+Quote(path))
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf#!")):
-		return broken("a byte order mark stands before its #! line", `sed -i '1s/^\xef\xbb\xbf//' `+quote(path))
+		return broken("a byte order mark stands before its #! line", `sed -i '1s/^\xef\xbb\xbf//' `+Quote(path))
 	case bytes.HasPrefix(head, []byte(elf.ELFMAG)):
 		return nil
 	case !bytes.HasPrefix(head, []byte("#!")):
-		return broken("it has no #! line, so the kernel does not know its interpreter", "sed -i '1i #!/bin/sh' "+quote(path))
+		return broken("it has no #! line, so the kernel does not know its interpreter", "sed -i '1i #!/bin/sh' "+Quote(path))
 	case interpreterOf(path) == "":
-		return broken("its #! line names no interpreter", "sed -i '1s|.*|#!/bin/sh|' "+quote(path))
+		return broken("its #! line names no interpreter", "sed -i '1s|.*|#!/bin/sh|' "+Quote(path))
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func whyNoFormat(path string) *RunError {
 func foreign(path string) *RunError {
 	e := &RunError{Reason: "the kernel cannot run it", Remedy: "install a build for this system"}
 	if !bytes.HasPrefix(headOf(path), []byte(elf.ELFMAG)) {
-		e.Reason, e.Remedy = "the kernel cannot run its interpreter", "correct the first line of "+quote(path)
+		e.Reason, e.Remedy = "the kernel cannot run its interpreter", "correct the first line of "+Quote(path)
 		return e
 	}
 	program, err := elf.Open(path)

@@ -17,14 +17,14 @@ func show(path string) string {
 	return path
 }
 
-// quote gives a path as a word for the shell of an administrator who copies a
-// remedy from a message.
-func quote(path string) string {
-	if !plain(path) {
+// Quote gives a text as one word for a shell, for an administrator who copies it from
+// a message. A text that needs no quotes stays as it is.
+func Quote(text string) string {
+	if !plain(text) {
 		var b strings.Builder
 		b.WriteString("$'")
-		for i := 0; i < len(path); i++ {
-			switch c := path[i]; {
+		for i := 0; i < len(text); i++ {
+			switch c := text[i]; {
 			case c < ' ' || c >= 0x7f:
 				fmt.Fprintf(&b, `\x%02x`, c)
 			case c == '\'' || c == '\\':
@@ -38,12 +38,12 @@ func quote(path string) string {
 		return b.String()
 	}
 	safe := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+,:@%", r)
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+,:@%=", r)
 	}
-	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !safe(r) }) < 0 {
-		return path
+	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !safe(r) }) < 0 {
+		return text
 	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // plain tells whether s is valid UTF-8 of printable characters and spaces.

@@ -128,7 +128,7 @@ func (h *Hooks) Scripts() (paths []string, findings []Finding, err error) {
 		case kind == 0:
 			paths = append(paths, path)
 		case kind == NonExecutable:
-			findings = append(findings, Finding{path, kind, "chmod a+x " + quote(path)})
+			findings = append(findings, Finding{path, kind, "chmod a+x " + Quote(path)})
 		case kind > 0:
 			findings = append(findings, Finding{Path: path, Kind: kind})
 		}

@@ -211,8 +211,8 @@ func TestQuote(t *testing.T) {
 		"/a'\t\xff":                  `$'/a\'\x09\xff'`,
 		"":                           "''",
 	} {
-		if got := quote(path); got != want {
-			t.Errorf("quote(%q) = %s, want %s", path, got, want)
+		if got := Quote(path); got != want {
+			t.Errorf("Quote(%q) = %s, want %s", path, got, want)
 		}
 	}
 	for path, want := range map[string]string{"/a b": "/a b", "/a\nb": `"/a\nb"`, "": `""`} {

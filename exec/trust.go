@@ -106,7 +106,7 @@ func trustComponent(script, dir, at string, st *unix.Stat_t, euid int) *RunError
 		if kind == unix.S_IFLNK {
 			chown = strings.Replace(chown, "chown", "chown -h", 1)
 		}
-		return refuse(fmt.Sprintf("belongs to uid %d, who could replace the script", st.Uid), chown+quote(at))
+		return refuse(fmt.Sprintf("belongs to uid %d, who could replace the script", st.Uid), chown+Quote(at))
 	}
 	if kind == unix.S_IFLNK {
 		return nil
@@ -118,7 +118,7 @@ func trustComponent(script, dir, at string, st *unix.Stat_t, euid int) *RunError
 		}
 		if parent.Mode&unix.S_ISVTX != 0 && parent.Mode&0o022 != 0 {
 			return refuse("has other names and lies in "+show(dir)+", where anybody could have linked it to",
-				fmt.Sprintf("cp -p %s %s && mv %s %s", quote(at), quote(at+".new"), quote(at+".new"), quote(at)))
+				fmt.Sprintf("cp -p %s %s && mv %s %s", Quote(at), Quote(at+".new"), Quote(at+".new"), Quote(at)))
 		}
 	}
 	if kind == unix.S_IFDIR && st.Mode&unix.S_ISVTX != 0 {
@@ -128,15 +128,15 @@ func trustComponent(script, dir, at string, st *unix.Stat_t, euid int) *RunError
 	switch {
 	case group && others && st.Gid != 0:
 		return refuse(fmt.Sprintf("is writable by its group %d and by others (mode %04o)", st.Gid, st.Mode&0o7777),
-			"chmod go-w "+quote(at))
+			"chmod go-w "+Quote(at))
 	case others:
-		return refuse(fmt.Sprintf("is writable by others (mode %04o)", st.Mode&0o7777), "chmod o-w "+quote(at))
+		return refuse(fmt.Sprintf("is writable by others (mode %04o)", st.Mode&0o7777), "chmod o-w "+Quote(at))
 	case group && st.Gid != 0:
 		return refuse(fmt.Sprintf("is writable by its group %d (mode %04o)", st.Gid, st.Mode&0o7777),
-			"chmod g-w "+quote(at))
+			"chmod g-w "+Quote(at))
 	case group:
 		if n, err := unix.Lgetxattr(at, "system.posix_acl_access", nil); err == nil && n > 0 {
-			return refuse("is writable by others through an ACL", "setfacl -b "+quote(at)+" && chmod g-w "+quote(at))
+			return refuse("is writable by others through an ACL", "setfacl -b "+Quote(at)+" && chmod g-w "+Quote(at))
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hookbridge/agent"
+	"hookbridge/exec"
 	"hookbridge/translate"
 )
 
@@ -165,7 +166,7 @@ func dryRunText(r *agent.FireReport) string {
 	b.WriteString("# in / with the environment\n")
 	for _, v := range r.Env {
 		name, value, _ := strings.Cut(v, "=")
-		fmt.Fprintf(&b, "%s=%s\n", name, quoted(value))
+		fmt.Fprintf(&b, "%s=%s\n", name, exec.Quote(value))
 	}
 	fmt.Fprintf(&b, "# and on stdin %d bytes\n%s\n", len(r.Stdin), r.Stdin)
 	return b.String()
@@ -175,17 +176,7 @@ func dryRunText(r *agent.FireReport) string {
 func commandLine(argv []string) string {
 	all := make([]string, len(argv))
 	for i, arg := range argv {
-		all[i] = quoted(arg)
+		all[i] = exec.Quote(arg)
 	}
 	return strings.Join(all, " ")
-}
-
-func quoted(arg string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:=,@%+", r)
-	}
-	if arg != "" && strings.IndexFunc(arg, func(r rune) bool { return !plain(r) }) < 0 {
-		return arg
-	}
-	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }

@@ -51,9 +51,6 @@ func (m *Metrics) Listen(address string, healthy func() error) (*Listener, error
 // Addr is where it listens.
 func (l *Listener) Addr() net.Addr { return l.tcp.Addr() }
 
-// Close ends a listener that is not served.
-func (l *Listener) Close() error { return l.tcp.Close() }
-
 // Serve answers until ctx ends, and returns when nothing of it is left.
 func (l *Listener) Serve(ctx context.Context) error {
 	failed := make(chan error, 1)

@@ -284,13 +284,6 @@ func insidePID(outside int) (int, error) {
 	return 0, fmt.Errorf("process %d has no NSpid", outside)
 }
 
-// DaemonLog returns what libvirtd has logged so far: warnings and errors, or
-// what [WithDaemonConf] has set.
-func (h *Host) DaemonLog() string {
-	b, _ := os.ReadFile(filepath.Join(h.scratch, "log", "libvirtd.log"))
-	return string(b)
-}
-
 func (h *Host) logDaemonOutput(t testing.TB) {
 	t.Helper()
 	logs, _ := filepath.Glob(filepath.Join(h.scratch, "log", "*"))

@@ -52,9 +52,12 @@ func (k keeper) await(t store.Ticket) {
 }
 
 // record keeps a change of the ledger: the record under its key, and the calls
-// of the chain, which get their numbers.
-func (k keeper) record(ch change, c *chain) {
+// of the chain, which get their numbers. told, unless nil, is called when it is kept.
+func (k keeper) record(ch change, c *chain, told func()) {
 	if k.store == nil {
+		if told != nil {
+			told()
+		}
 		return
 	}
 	ids := k.store.NewCalls(len(c.tasks))
@@ -69,6 +72,9 @@ func (k keeper) record(ch change, c *chain) {
 		c.tasks[i].id = ids[i]
 	}
 	kept := k.put(func(tx *store.Tx) error {
+		if told != nil {
+			tx.Then(told)
+		}
 		if err := putRecord(tx, &ch); err != nil {
 			return err
 		}

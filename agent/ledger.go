@@ -345,12 +345,12 @@ func (l *ledger) send(ch change) {
 			return
 		}
 	}
-	l.keeper.record(ch, &c)
-	if len(c.tasks) == 0 {
-		return
+	var planned func() // told when it is kept
+	if debug && len(c.tasks) > 0 {
+		planned = func() { tell("planned") }
 	}
-	if debug {
-		tell("planned")
+	l.keeper.record(ch, &c, planned)
+	if len(c.tasks) > 0 {
+		l.submit(c)
 	}
-	l.submit(c)
 }

@@ -12,7 +12,7 @@ func (d *dispatcher) cancel(guest string, p *passage) []store.CallID {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i, c := range d.waiting[guest] {
-		if !c.passes(p) {
+		if c.passage() != p {
 			continue
 		}
 		network := c.next()
@@ -38,11 +38,14 @@ func (d *dispatcher) cancel(guest string, p *passage) []store.CallID {
 	return nil
 }
 
-// passes reports whether calls of the chain are steps of a passage.
-func (c *chain) passes(p *passage) bool {
-	return slices.ContainsFunc(c.tasks, func(t task) bool {
-		return t.gate != nil && !t.gate.back && (p == nil || t.gate.passage == p)
-	})
+// passage returns the passage of which the chain has steps left, nil if there is none.
+func (c *chain) passage() *passage {
+	for i := range c.tasks {
+		if g := c.tasks[i].gate; g != nil && !g.back {
+			return g.passage
+		}
+	}
+	return nil
 }
 
 // abandon lets a guest go on without waiting for an undo that is under way for an
@@ -67,16 +70,10 @@ func (d *dispatcher) abandon(guest string) {
 
 // turnBack ends the passages that need a network which is about to be taken down.
 // d.mu is held.
-func (d *dispatcher) turnBack(network string) {
+func (d *dispatcher) turnBack(network *task) {
 	for c := range d.live {
-		if !c.needs(network) || !c.passes(nil) {
-			continue
-		}
-		for i := range c.tasks {
-			if g := c.tasks[i].gate; g != nil && !g.back {
-				g.passage.block(takenDown(c.tasks[i].call.Network))
-				break
-			}
+		if p := c.passage(); p != nil && c.needs(network.network()) {
+			p.block(takenDown(network.call.Network))
 		}
 	}
 }
@@ -84,10 +81,8 @@ func (d *dispatcher) turnBack(network string) {
 // turnAllBack ends all passages: their calls are not made any more. d.mu is held.
 func (d *dispatcher) turnAllBack() {
 	for c := range d.live {
-		for i := range c.tasks {
-			if g := c.tasks[i].gate; g != nil && !g.back {
-				g.passage.block(stopping)
-			}
+		if p := c.passage(); p != nil {
+			p.block(stopping)
 		}
 	}
 }

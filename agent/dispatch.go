@@ -292,7 +292,7 @@ func (d *dispatcher) makeCalls(l *lane, c *chain) aftermath {
 // still meanwhile. d.mu is held, but not during the aftermath.
 func (d *dispatcher) undoOfNetwork(l *lane, c *chain, after aftermath) {
 	c.undoing = true
-	d.turnBack(l.network)
+	d.turnBack(&c.tasks[0])
 	rest := d.resign(after)
 	c.undoing = false
 	d.shorten(c, rest, l.network)

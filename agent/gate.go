@@ -9,27 +9,12 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"hookbridge/internal/gate/ask"
 	"hookbridge/translate"
 )
 
-// GateCall is one call of libvirtd's own guest hook, handed over by the shim.
-type GateCall struct {
-	Guest    string `json:"guest"`  // the hook's name: qemu, lxc
-	Object   string `json:"object"` // the guest's name
-	Op       string `json:"op"`     // prepare, start, stopped, release, reconnect
-	SubOp    string `json:"sub_op"`
-	Extra    string `json:"extra"`
-	PID      int    `json:"pid"` // of the libvirtd that called the hook
-	Document string `json:"document"`
-
-	// Timeout is how long the shim waits for the answer, in milliseconds; 0 means
-	// 20 s.
-	Timeout int64 `json:"timeout_ms"`
-
-	// Unavailable is gate.unavailable: whether a guest starts (allow) or not (deny)
-	// when its scripts cannot be asked.
-	Unavailable string `json:"unavailable"`
-}
+// GateCall is one call of libvirtd's own guest hook, as the shim hands it over.
+type GateCall = ask.Call
 
 // GateAnswer is what the shim tells libvirtd.
 type GateAnswer struct {
@@ -66,23 +51,16 @@ type gate struct {
 	asked, refused, unasked, passed atomic.Int64
 }
 
-// GateCounts are the numbers of starts at the gate since the agent's own: those that
-// the scripts were asked about, those that they refused, those that they could not be
-// asked about, and calls that were passed through since libvirtd makes them itself.
-type GateCounts struct{ Asked, Refused, Unasked, Passed int64 }
-
-func (g *gate) counts() GateCounts {
-	return GateCounts{g.asked.Load(), g.refused.Load(), g.unasked.Load(), g.passed.Load()}
+func (g *gate) counts() GateStatus {
+	return GateStatus{g.asked.Load(), g.refused.Load(), g.unasked.Load(), g.passed.Load()}
 }
-
-const defaultGateTimeout = 20 * time.Second
 
 // timeout is how long the scripts may take: less than the shim waits, by what the
 // answer needs to reach it.
-func (c GateCall) timeout() time.Duration {
-	t := time.Duration(c.Timeout) * time.Millisecond
+func timeout(call GateCall) time.Duration {
+	t := time.Duration(call.Timeout) * time.Millisecond
 	if t <= 0 {
-		t = defaultGateTimeout
+		t = ask.DefaultTimeout
 	}
 	return t - min(t/10, 300*time.Millisecond)
 }
@@ -91,7 +69,7 @@ var pass = GateAnswer{Allow: true}
 
 // unasked is the answer when the scripts cannot be asked.
 func unasked(call GateCall, reason string) GateAnswer {
-	if call.Unavailable == "deny" {
+	if call.Unavailable == ask.Deny {
 		return GateAnswer{Message: fmt.Sprintf("hookbridge: guest %s is refused, since its hook scripts could not be asked (gate.unavailable = deny): %s", call.Object, reason)}
 	}
 	return GateAnswer{Allow: true, Message: fmt.Sprintf("hookbridge: guest %s is let pass, though its hook scripts could not be asked (gate.unavailable = allow): %s", call.Object, reason)}
@@ -109,16 +87,17 @@ func (g *gate) answer(ctx context.Context, call GateCall) GateAnswer {
 		log.Debug("passed through: this libvirtd calls the network hook itself")
 		return pass
 	}
-	head, err := translate.ParseDomain(call.Document)
-	if head.UUID == "" {
-		if head.UUID = g.ledger.domainNamed(w.uri, call.Object); head.UUID == "" {
+	seen := translate.DomainSeen{
+		Conn: w.uri, NetworkConn: w.host.conn, Name: call.Object,
+		Running: true, Live: call.Document, Cause: translate.CauseGate, Daemon: d.run.String(),
+	}
+	head, err := seen.Head()
+	seen.UUID, seen.ID = head.UUID, head.ID
+	if seen.UUID == "" {
+		if seen.UUID = g.ledger.domainNamed(w.uri, call.Object); seen.UUID == "" {
 			log.WithError(err).Warn("libvirtd's guest hook got a document without a UUID; the guest's events tell of it")
 			return pass
 		}
-	}
-	seen := translate.DomainSeen{
-		Conn: w.uri, NetworkConn: w.host.conn, UUID: head.UUID, Name: call.Object,
-		Running: true, ID: head.ID, Live: call.Document, Cause: translate.CauseGate, Daemon: d.run.String(),
 	}
 	switch call.Op {
 	case "prepare":
@@ -165,7 +144,7 @@ func (g *gate) ours(d knownDaemon, w *watcher) bool {
 func (g *gate) admit(ctx context.Context, w *watcher, d knownDaemon, call GateCall, seen translate.DomainSeen, log *logrus.Entry) GateAnswer {
 	if ctx.Err() != nil { // the shim has gone: the agent was stopped, or too busy
 		g.unasked.Add(1)
-		if call.Unavailable != "deny" {
+		if call.Unavailable != ask.Deny {
 			g.ledger.letPass(seen.Conn, seen.UUID)
 		}
 		log.Warn("the guest's hook scripts were not asked before its start: the agent had not answered in time")
@@ -175,9 +154,9 @@ func (g *gate) admit(ctx context.Context, w *watcher, d knownDaemon, call GateCa
 		g.unasked.Add(1)
 		return unasked(call, stopping)
 	}
-	ctx, cancel := context.WithTimeout(ctx, call.timeout())
+	ctx, cancel := context.WithTimeout(ctx, timeout(call))
 	defer cancel()
-	nics, err := translate.Interfaces(call.Document)
+	nics, err := seen.Interfaces()
 	if err != nil {
 		log.WithError(err).Warn("the guest's document cannot be read to its end")
 	}
@@ -194,13 +173,11 @@ func (g *gate) admit(ctx context.Context, w *watcher, d knownDaemon, call GateCa
 	seen.Started = translate.StartedBooted
 	g.asked.Add(1)
 	p := newPassage()
-	if err := g.ledger.admit(seen, networks.docs, p); err != nil {
-		log.WithError(err).Warn("the guest's document cannot be read to its end")
-	}
+	g.ledger.admit(seen, networks.docs, p)
 	select {
 	case <-p.over:
 	case <-ctx.Done():
-		p.block(fmt.Sprintf("they had not all ended in %s", call.timeout().Round(time.Millisecond)))
+		p.block(fmt.Sprintf("they had not all ended in %s", timeout(call).Round(time.Millisecond)))
 	}
 	return g.conclude(w, call, seen, p, networks.docs, log)
 }
@@ -264,7 +241,7 @@ func words(f Finished) string {
 // rejoin announces a guest again after a restart of libvirtd, which says so before
 // anybody can connect to it.
 func (g *gate) rejoin(w *watcher, d knownDaemon, seen translate.DomainSeen, log *logrus.Entry) {
-	nics, _ := translate.Interfaces(seen.Live) // what can be read is announced
+	nics, _ := seen.Interfaces() // what can be read is announced
 	networks := g.networks(w, d, nics)
 	if was := g.ledger.domain(seen.Conn, seen.UUID); was != nil {
 		seen.ID = max(seen.ID, was.ID)

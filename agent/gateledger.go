@@ -46,8 +46,8 @@ func (l *ledger) enterNetwork(seen translate.NetworkSeen) {
 }
 
 // admit announces a guest that is about to start. The calls are the steps of the
-// passage.
-func (l *ledger) admit(seen translate.DomainSeen, docs translate.NetworkDocs, p *passage) error {
+// passage. Of a document that cannot be read to its end, what can be counts.
+func (l *ledger) admit(seen translate.DomainSeen, docs translate.NetworkDocs, p *passage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := key(seen.Conn, seen.UUID)
@@ -55,11 +55,10 @@ func (l *ledger) admit(seen translate.DomainSeen, docs translate.NetworkDocs, p 
 	delete(l.ungated, k)
 	c := change{conn: seen.Conn, bucket: store.Domains, key: k, guest: k, passage: p}
 	was := l.depose(k, &c)
-	now, calls, err := was.Look(seen, docs)
+	now, calls, _ := was.Look(seen, docs)
 	c.calls = calls
 	c.packed = l.setDomain(k, &announcedDomain{looked: time.Now(), noticed: time.Now(), passage: p}, now, &seen)
 	l.send(c)
-	return err
 }
 
 // depose ends what is under way for the run of a domain that has been announced, if
@@ -97,7 +96,7 @@ func (l *ledger) turnedAway(conn, uuid string, p *passage, docs translate.Networ
 	defer l.mu.Unlock()
 	k := key(conn, uuid)
 	if ungated {
-		l.ungated[k] = time.Now()
+		l.ungated[k] = true
 	}
 	a := l.domains[k]
 	if a == nil || a.passage != p {
@@ -180,8 +179,7 @@ func (l *ledger) endedAtGate(conn, uuid string, id int) bool {
 func (l *ledger) wentUngated(conn, uuid string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, yes := l.ungated[key(conn, uuid)]
-	return yes
+	return l.ungated[key(conn, uuid)]
 }
 
 // gated reports whether a domain has been announced at the gate and not been seen to
@@ -190,7 +188,7 @@ func (l *ledger) gated(conn, uuid string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := key(conn, uuid)
-	if _, yes := l.ungated[k]; yes {
+	if l.ungated[k] {
 		return true
 	}
 	a := l.domains[k]
@@ -201,5 +199,5 @@ func (l *ledger) gated(conn, uuid string) bool {
 func (l *ledger) letPass(conn, uuid string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ungated[key(conn, uuid)] = time.Now()
+	l.ungated[key(conn, uuid)] = true
 }

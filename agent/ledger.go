@@ -43,7 +43,7 @@ type ledger struct {
 	lives    uint64                 // of networks, counted
 	undone   map[string]time.Time   // when an undo took a network down, until it is up again
 	ended    map[string]endedRun    // by domain, until it is seen in another run
-	ungated  map[string]time.Time   // domains that the gate let pass without asking the script
+	ungated  map[string]bool        // domains that the gate let pass without asking the script
 	abandon  func(guest string)     // see [dispatcher.abandon]
 	starting map[string]*beganStart // networks that are started by hand
 }
@@ -76,7 +76,7 @@ func newLedger(submit func(chain), keeper keeper) *ledger {
 		tally:    func(chain) ([]keptCount, bool) { return nil, false },
 		undone:   map[string]time.Time{},
 		ended:    map[string]endedRun{},
-		ungated:  map[string]time.Time{},
+		ungated:  map[string]bool{},
 		starting: map[string]*beganStart{},
 	}
 }

@@ -95,7 +95,8 @@ func readDomain(conn *libvirt.Connect, uri, uuid string, inactive bool) (transla
 		return seen, err
 	}
 	defer func() { _ = domain.Free() }()
-	return seen, readDomainObject(domain, &seen, inactive)
+	err = readDomainObject(domain, &seen, inactive)
+	return seen, err
 }
 
 // readHinted is readDomain for the domain of a hint.
@@ -113,7 +114,8 @@ func readHinted(conn *libvirt.Connect, uri, uuid string, inactive bool, h hint) 
 			return seen, err
 		}
 	}
-	return seen, readDomainObject(h.domain, &seen, inactive)
+	err := readDomainObject(h.domain, &seen, inactive)
+	return seen, err
 }
 
 // readDomainObject is readDomain for a domain that has been found.

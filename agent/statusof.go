@@ -57,7 +57,7 @@ func (a *Agent) summary(ctx context.Context) (Status, *running, error) {
 	}
 	undone := r.caller.undoer.counts.snapshot()
 	s.Undo = UndoStatus{Done: orEmpty(undone.Done), Failed: orEmpty(undone.Failed), NotDone: undone.Not}
-	s.Gate = GateStatus(r.gate.counts())
+	s.Gate = r.gate.counts()
 	if r.caller.history != nil {
 		s.History = HistoryStatus{Dir: a.cfg.HistoryDir, Dropped: r.caller.history.Dropped()}
 	}

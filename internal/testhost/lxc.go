@@ -94,13 +94,31 @@ func (h *Host) CreateContainer(t testing.TB, c Container) {
 // for a container without an init control device, and nothing happens.
 func (h *Host) ShutdownContainer(t testing.TB, guest string) {
 	t.Helper()
-	h.VirshLXC(t, "shutdown", "--mode", "signal", "--domain", guest)
+	h.signalContainer(t, "shutdown", guest)
 }
 
 // RebootContainer makes a container reboot from inside and does not wait for it.
 func (h *Host) RebootContainer(t testing.TB, guest string) {
 	t.Helper()
-	h.VirshLXC(t, "reboot", "--mode", "signal", "--domain", guest)
+	h.signalContainer(t, "reboot", guest)
+}
+
+// signalContainer tries again for as long as libvirt has not learnt from its
+// controller which process to signal: starting a container does not wait for that,
+// and there is no event for it.
+func (h *Host) signalContainer(t testing.TB, command, guest string) {
+	t.Helper()
+	retry := time.NewTicker(20 * time.Millisecond)
+	defer retry.Stop()
+	for deadline := time.Now().Add(DefaultWait); ; <-retry.C {
+		out, err := h.VirshErr("-c", lxcURI, command, "--mode", "signal", "--domain", guest)
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error()+out, "Init process ID is not yet known") || time.Now().After(deadline) {
+			t.Fatalf("testhost: %s of container %s: %v\n%s", command, guest, err, out)
+		}
+	}
 }
 
 // AwaitContainer waits until a container with a root file system of

@@ -59,7 +59,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{16}\b`), "RUN"},
 	{regexp.MustCompile(`\bpid \d+`), "PID"},
 	{regexp.MustCompile(`\bstdin \d+ bytes`), "BYTES"},
-	{regexp.MustCompile(`\bhookbridge (development|v?\d\S*)`), "VERSION"},
+	{regexp.MustCompile(`\bhookbridge (development|v?\d\S*|[0-9a-f]{7,40}(-dirty)?\b)`), "VERSION"},
 	{regexp.MustCompile(`\b\d+\.\d+\.\d+\b`), "LIBVIRT"},
 }
 

@@ -21,6 +21,19 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
+// A version is that of a release, or what git says of where it was built.
+func TestVersions(t *testing.T) {
+	step := Step{Output: "hookbridge 0.1.0 runs"}
+	for printed, same := range map[string]bool{
+		"hookbridge 0.2.0-3-gc8c1d1e runs": true, "hookbridge c8c1d1e runs": true, "hookbridge 1050e7f-dirty runs": true,
+		"hookbridge development runs": true, "hookbridge never runs": false,
+	} {
+		if err := step.Check(printed); (err == nil) != same {
+			t.Errorf("%q: %v", printed, err)
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	step := Blocks(document)[1].Steps[0]
 	for printed, same := range map[string]bool{

@@ -4,7 +4,6 @@ import (
 	"math"
 	"os"
 	"strconv"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,16 +13,16 @@ import (
 type plumbing struct {
 	stdin, stdout, stderr int // the script's ends, -1 when closed
 
-	feed *os.File // our end of stdin; nil if there is nothing left to write
-	rest []byte   // what is left to write
+	feed int    // our end of stdin; -1 if there is nothing left to write
+	rest []byte // what is left to write
 
-	out, err *os.File // our ends of stdout and stderr
+	out, err int // our ends of stdout and stderr
 }
 
 // plumb makes the pipes. As much of the document as fits is written to stdin at
 // once: mostly all of it, and then nobody has to attend to it any more.
 func plumb(document []byte) (*plumbing, error) {
-	p := &plumbing{stdin: -1, stdout: -1, stderr: -1}
+	p := &plumbing{stdin: -1, stdout: -1, stderr: -1, feed: -1, out: -1, err: -1}
 	err := p.open(document)
 	if err != nil {
 		p.close()
@@ -33,10 +32,10 @@ func plumb(document []byte) (*plumbing, error) {
 }
 
 func (p *plumbing) open(document []byte) (err error) {
-	if p.out, p.stdout, err = outputPipe("stdout"); err != nil {
+	if p.out, p.stdout, err = outputPipe(); err != nil {
 		return err
 	}
-	if p.err, p.stderr, err = outputPipe("stderr"); err != nil {
+	if p.err, p.stderr, err = outputPipe(); err != nil {
 		return err
 	}
 	if len(document) == 0 {
@@ -53,26 +52,37 @@ func (p *plumbing) open(document []byte) (err error) {
 		unix.Close(fds[1])
 		return err
 	}
-	n, err := unix.Write(fds[1], document)
-	if err != nil && err != unix.EAGAIN && err != unix.EINTR {
-		unix.Close(fds[1])
-		return err
-	}
-	if p.rest = document[max(n, 0):]; len(p.rest) == 0 {
-		unix.Close(fds[1])
-		return nil
-	}
-	p.feed = os.NewFile(uintptr(fds[1]), "stdin")
+	p.feed, p.rest = fds[1], document
+	p.write()
 	return nil
+}
+
+// write writes as much of the document as there is room for. It closes stdin, so that
+// the script sees the end, when all is written or nobody is left to read it: no error.
+func (p *plumbing) write() {
+	for len(p.rest) > 0 {
+		n, err := unix.Write(p.feed, p.rest)
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return
+		case err != nil:
+			p.rest = nil
+		default:
+			p.rest = p.rest[n:]
+		}
+	}
+	unix.Close(p.feed)
+	p.feed = -1
 }
 
 // outputPipe makes a pipe for a script to write to. The script's end is open for
 // reading too: whoever holds it can never get SIGPIPE, see the package comment.
-// Our end is non-blocking and has deadlines; the script's is not and has none.
-func outputPipe(name string) (ours *os.File, script int, err error) {
+// Our end is non-blocking, the script's is not.
+func outputPipe() (ours, script int, err error) {
 	var fds [2]int
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
-		return nil, -1, err
+		return -1, -1, err
 	}
 	script, err = unix.Open("/proc/self/fd/"+strconv.Itoa(fds[1]), unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err == nil {
@@ -84,9 +94,9 @@ func outputPipe(name string) (ours *os.File, script int, err error) {
 	if err := unix.SetNonblock(fds[0], true); err != nil {
 		unix.Close(fds[0])
 		unix.Close(script)
-		return nil, -1, err
+		return -1, -1, err
 	}
-	return os.NewFile(uintptr(fds[0]), name), script, nil
+	return fds[0], script, nil
 }
 
 // closeStdin closes our copy of the script's stdin, so that writing to it fails
@@ -101,30 +111,19 @@ func (p *plumbing) closeStdin() {
 // letGo prepares the outputs for nobody reading them: who still writes shall fail
 // rather than block. The flag belongs to the open file, which our copies share with
 // all heirs of the script. With our copies closed, reading comes to an end when the
-// last heir has gone, and at the deadline at the latest.
-func (p *plumbing) letGo(deadline time.Time) {
+// last heir has gone.
+func (p *plumbing) letGo() {
 	for _, fd := range []*int{&p.stdout, &p.stderr} {
 		unix.SetNonblock(*fd, true)
 		unix.Close(*fd)
 		*fd = -1
 	}
-	p.out.SetReadDeadline(deadline)
-	p.err.SetReadDeadline(deadline)
-	if p.feed != nil {
-		p.feed.SetWriteDeadline(deadline)
-	}
 }
 
 func (p *plumbing) close() {
-	p.closeStdin()
-	for _, fd := range []int{p.stdout, p.stderr} {
+	for _, fd := range []int{p.stdin, p.stdout, p.stderr, p.feed, p.out, p.err} {
 		if fd >= 0 {
 			unix.Close(fd)
-		}
-	}
-	for _, f := range []*os.File{p.feed, p.out, p.err} {
-		if f != nil {
-			f.Close()
 		}
 	}
 }

@@ -2,8 +2,6 @@ package exec
 
 import (
 	"bytes"
-	"errors"
-	"os"
 	"strings"
 	"sync"
 	"unicode"
@@ -45,64 +43,48 @@ func (o Output) FirstLine() string {
 // large as a pipe, so that a flood needs few reads.
 var readBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
-// A capture reads one output of a script until all writers have closed it or the
-// pipe's deadline has passed.
+// A capture reads one output of a script.
 type capture struct {
-	pipe  *os.File
+	fd    int // non-blocking
 	limit int
 
-	done chan struct{} // closed at the end; what follows is valid then
 	Output
-	abandoned bool // somebody still had it open at the deadline
+	closed bool // nobody has it open for writing any more
 }
 
-func (c *capture) run() {
-	defer close(c.done)
-	buf := readBuffers.Get().(*[64 << 10]byte)
-	defer readBuffers.Put(buf)
-	for {
-		n, err := c.pipe.Read(buf[:])
-		c.take(buf[:n])
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.takeRest(buf[:])
+// read takes what is in the pipe, or a part of it if that is much: others have their
+// turn, too.
+func (c *capture) read(buf *[64 << 10]byte) {
+	for i := 0; i < 4 && !c.closed; i++ {
+		n, err := unix.Read(c.fd, buf[:])
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
 			return
+		case n <= 0:
+			c.closed = true
+		default:
+			c.take(buf[:n])
 		}
-		if err != nil {
+	}
+}
+
+// readRest takes what is in the pipe. It stops at the size of the largest pipe that a
+// script can ask for, in case a left-behind process writes faster than it reads.
+func (c *capture) readRest(buf *[64 << 10]byte) {
+	for seen := c.size(); ; {
+		before := c.size()
+		c.read(buf)
+		if c.closed || c.size() == before || c.size()-seen > 1<<20 {
 			return
 		}
 	}
 }
+
+func (c *capture) size() int64 { return int64(len(c.Head)) + c.Dropped }
 
 func (c *capture) take(p []byte) {
 	keep := max(0, min(len(p), c.limit-len(c.Head)))
 	c.Head = append(c.Head, p[:keep]...)
 	c.Dropped += int64(len(p) - keep)
-}
-
-// takeRest takes what is in the pipe without waiting for more. After its deadline a
-// file does not read even what is there; on a busy host that can be all that the
-// script wrote. It stops at the size of the largest pipe that a script can ask for, in
-// case a left-behind process writes faster than it reads.
-func (c *capture) takeRest(buf []byte) {
-	raw, err := c.pipe.SyscallConn()
-	if err != nil {
-		return
-	}
-	raw.Control(func(fd uintptr) {
-		for most := 1 << 20; most > 0; {
-			n, err := unix.Read(int(fd), buf)
-			switch {
-			case err == unix.EINTR:
-				continue
-			case err != nil: // EAGAIN
-				c.abandoned = true
-				return
-			case n == 0:
-				return
-			}
-			c.take(buf[:n])
-			most -= n
-		}
-		c.abandoned = true
-	})
 }

@@ -234,11 +234,14 @@ func TestCaptureLate(t *testing.T) {
 				}
 				defer syscall.Close(fd)
 			}
-			pipes.letGo(time.Unix(1, 0))
-			c := &capture{pipe: pipes.out, limit: 40_000, done: make(chan struct{})}
-			c.run()
-			if len(c.Head) != 40_000 || c.Dropped != 10_000 || c.abandoned != held {
-				t.Errorf("%d bytes kept, %d dropped, abandoned: %v", len(c.Head), c.Dropped, c.abandoned)
+			a, err := newAttendant(pipes, 40_000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.close()
+			a.lastWords(-time.Hour)
+			if c := a.out; len(c.Head) != 40_000 || c.Dropped != 10_000 || c.closed == held {
+				t.Errorf("%d bytes kept, %d dropped, closed: %v", len(c.Head), c.Dropped, c.closed)
 			}
 		})
 	}

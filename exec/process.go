@@ -36,9 +36,7 @@ func (h *Hooks) start(ctx context.Context, path string, argv, env []string, pipe
 	for wait, waited := busyFirst, time.Duration(0); ; wait *= 2 {
 		started = time.Now()
 		c.pid, err = forkExec(path, argv, attr)
-		if err == nil {
-			c.end = pollable(pidfd)
-		}
+		c.pidfd = pidfd
 		if err != syscall.ETXTBSY || waited >= busyTotal {
 			return c, started, err
 		}
@@ -72,32 +70,14 @@ func forkExec(path string, argv []string, attr *syscall.ProcAttr) (int, error) {
 
 // child is a started script.
 type child struct {
-	pid int
-
-	// end becomes readable when the child has ended. A goroutine that waits for it
-	// takes no thread, and no processor that the runtime would have to take away; nil
-	// where the kernel cannot do that (before Linux 5.3).
-	end *os.File
-}
-
-// pollable makes a pidfd a file that can be waited for.
-func pollable(pidfd int) *os.File {
-	if pidfd < 0 || unix.SetNonblock(pidfd, true) != nil {
-		return nil
-	}
-	return os.NewFile(uintptr(pidfd), "pidfd")
+	pid   int
+	pidfd int // becomes readable when it has ended; -1 before Linux 5.3
 }
 
 // awaitExit returns when the child has ended. It does not reap it: as long as the
 // zombie is there, its number cannot be given to another process or group.
-func (c child) awaitExit() {
-	if c.end != nil {
-		if raw, err := c.end.SyscallConn(); err == nil {
-			_ = raw.Read(func(uintptr) bool { return hasEnded(c.pid) })
-		}
-		c.end.Close()
-	}
-	for unix.Waitid(unix.P_PID, c.pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+func awaitExit(pid int) {
+	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
 }
 
@@ -120,42 +100,33 @@ func reap(pid int) (syscall.WaitStatus, error) {
 }
 
 // endGroup ends a script's whole process group: SIGTERM, and SIGKILL to what is left
-// of it after the grace period. It returns when the script itself has ended, which
-// exited tells; it must not be reaped before. Only processes that left the group
-// (setsid) escape.
-func endGroup(pid int, exited <-chan struct{}, grace time.Duration) {
-	unix.Kill(-pid, unix.SIGTERM)
-	over := time.NewTimer(grace)
-	defer over.Stop()
-	select {
-	case <-exited:
-		// The script is gone; those that it started have their grace, too.
-		if groupGone(pid, over.C) {
-			return
-		}
-	case <-over.C:
+// of it after the grace period. It returns when the script itself has ended, which must
+// not be reaped before. Only processes that left the group (setsid) escape.
+func (a *attendant) endGroup(grace time.Duration) {
+	unix.Kill(-a.pid, unix.SIGTERM)
+	over := time.Now().Add(grace)
+	// The script may be gone; those that it started have their grace, too.
+	if a.serve(over, a.hasEnded) && a.groupGone(over) {
+		return
 	}
-	unix.Kill(-pid, unix.SIGKILL)
+	unix.Kill(-a.pid, unix.SIGKILL)
 	// A process in an uninterruptible system call can be ended by nobody. We wait for
 	// the script, since its work is not over, but for others only a moment.
-	<-exited
-	over.Reset(time.Second)
-	groupGone(pid, over.C)
+	a.serve(time.Time{}, a.hasEnded)
+	a.groupGone(time.Now().Add(time.Second))
 }
 
 // groupGone waits until no process of the group is alive, and tells whether this came
 // about before the given end. There is no event for it, hence it looks repeatedly.
-func groupGone(pgid int, end <-chan time.Time) bool {
+func (a *attendant) groupGone(end time.Time) bool {
 	wait := time.Millisecond
-	for groupAlive(pgid) {
-		next := time.NewTimer(wait)
-		select {
-		case <-next.C:
-			wait = min(wait*2, 50*time.Millisecond)
-		case <-end:
-			next.Stop()
+	for groupAlive(a.pid) {
+		next := time.Now().Add(wait)
+		if next.After(end) {
 			return false
 		}
+		a.serve(next, func() bool { return false })
+		wait = min(wait*2, 50*time.Millisecond)
 	}
 	return true
 }

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // lastWords is how long output is waited for after a script's end if a process that
@@ -69,12 +70,20 @@ func (h *Hooks) runScript(ctx context.Context, argv, env []string, stdin []byte)
 		o.Err = e
 		return o
 	}
-	pipes, err := plumb(stdin)
-	if err != nil {
-		o.Err = &RunError{Path: path, Kind: NotStarted, Reason: "cannot make its pipes: " + err.Error(), Err: err}
+	failed := func(what string, err error) Outcome {
+		o.Err = &RunError{Path: path, Kind: NotStarted, Reason: what + ": " + err.Error(), Err: err}
 		return o
 	}
+	pipes, err := plumb(stdin)
+	if err != nil {
+		return failed("cannot make its pipes", err)
+	}
 	defer pipes.close()
+	a, err := newAttendant(pipes, h.outputLimit())
+	if err != nil {
+		return failed("cannot be attended", err)
+	}
+	defer a.close()
 	c, started, err := h.start(ctx, path, argv, env, pipes)
 	o.Started = started
 	if err != nil {
@@ -86,38 +95,24 @@ func (h *Hooks) runScript(ctx context.Context, argv, env []string, stdin []byte)
 		return o
 	}
 	o.Pid = c.pid
-	h.attend(ctx, &o, c, pipes)
+	if err := a.attend(c); err != nil {
+		unix.Kill(-c.pid, unix.SIGKILL)
+		reap(c.pid)
+		return failed("it was ended at once, since it cannot be attended", err)
+	}
+	h.accompany(ctx, &o, a)
 	return o
 }
 
-// attend accompanies a started script to its end and completes its outcome.
-func (h *Hooks) attend(ctx context.Context, o *Outcome, c child, pipes *plumbing) {
-	pipes.closeStdin()
-	stdout := &capture{pipe: pipes.out, limit: h.outputLimit(), done: make(chan struct{})}
-	stderr := &capture{pipe: pipes.err, limit: h.outputLimit(), done: make(chan struct{})}
-	go stdout.run()
-	go stderr.run()
-	var feeding sync.WaitGroup
-	if pipes.feed != nil {
-		feeding.Go(func() {
-			// A failure means that nobody reads it: no error. The end of the
-			// document must be seen by the script, hence Close.
-			pipes.feed.Write(pipes.rest)
-			pipes.feed.Close()
-		})
-	}
-
-	ended := h.await(ctx, o, c)
+// accompany attends to a started script to its end and completes its outcome.
+func (h *Hooks) accompany(ctx context.Context, o *Outcome, a *attendant) {
+	a.pipes.closeStdin()
+	ended := h.await(ctx, o, a)
 	o.Duration = time.Since(o.Started)
 	status, err := reap(o.Pid)
-
-	// All that the script itself wrote is in the pipes by now.
-	pipes.letGo(time.Now().Add(lastWords))
-	<-stdout.done
-	<-stderr.done
-	feeding.Wait()
-	o.Stdout, o.Stderr = stdout.Output, stderr.Output
-	o.LeftBehind = stdout.abandoned || stderr.abandoned
+	a.lastWords(lastWords) // all that the script itself wrote is in the pipes by now
+	o.Stdout, o.Stderr = a.out.Output, a.err.Output
+	o.LeftBehind = !a.out.closed || !a.err.closed
 
 	switch {
 	case err != nil:
@@ -143,42 +138,29 @@ func (h *Hooks) attend(ctx context.Context, o *Outcome, c child, pipes *plumbing
 
 // await returns when the script has ended, by itself or by the time limit or the
 // context, which are then the error. The script is not reaped.
-func (h *Hooks) await(ctx context.Context, o *Outcome, c child) *RunError {
-	if h.Timeout <= 0 && ctx.Done() == nil {
-		c.awaitExit()
-		return nil
-	}
-	exited := make(chan struct{})
-	go func() {
-		c.awaitExit()
-		close(exited)
-	}()
-	var limit <-chan time.Time
+func (h *Hooks) await(ctx context.Context, o *Outcome, a *attendant) *RunError {
+	var limit time.Time
 	if h.Timeout > 0 {
-		timer := time.NewTimer(h.Timeout)
-		defer timer.Stop()
-		limit = timer.C
+		limit = o.Started.Add(h.Timeout)
 	}
-	var ended *RunError
-	select {
-	case <-exited:
-		return nil
-	case <-limit:
-		ended = &RunError{
-			Path: o.Path, Kind: TimedOut,
-			Reason: fmt.Sprintf("still running after %s, so its process group was ended", h.Timeout),
-			Remedy: "find out what it waits for, or raise the timeout",
-		}
-	case <-ctx.Done():
-		ended = canceled(ctx, o.Path, "during its run, so its process group was ended")
-	}
-	if hasEnded(o.Pid) {
-		// It was quicker by a hair. Its background processes have a right to live.
-		<-exited
+	a.poll.SetReadDeadline(limit)
+	stop := a.untilDone(ctx)
+	ended := a.serveOn(a.hasEnded)
+	stop()
+	if ended || hasEnded(o.Pid) {
+		// In the second case it was quicker by a hair. Its background processes have a
+		// right to live.
 		return nil
 	}
-	endGroup(o.Pid, exited, h.grace())
-	return ended
+	a.endGroup(h.grace())
+	if ctx.Err() != nil {
+		return canceled(ctx, o.Path, "during its run, so its process group was ended")
+	}
+	return &RunError{
+		Path: o.Path, Kind: TimedOut,
+		Reason: fmt.Sprintf("still running after %s, so its process group was ended", h.Timeout),
+		Remedy: "find out what it waits for, or raise the timeout",
+	}
 }
 
 func canceled(ctx context.Context, path, when string) *RunError {

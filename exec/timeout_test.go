@@ -220,6 +220,11 @@ func TestAwaitPhotoFinish(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pipes.close()
+	a, err := newAttendant(pipes, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
 	path := h.Dir + "/network"
 	o := Outcome{Path: path}
 	c, started, err := h.start(context.Background(), path, []string{path}, environment(nil), pipes)
@@ -227,14 +232,18 @@ func TestAwaitPhotoFinish(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.awaitExit()
+	awaitExit(o.Pid)
 	if !hasEnded(o.Pid) {
 		t.Fatal("not ended")
+	}
+	if err := a.attend(c); err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel() // as ready as the exit: either may be seen first
 	for range 20 {
-		if ended := h.await(ctx, &o, c); ended != nil {
+		a.ended = false
+		if ended := h.await(ctx, &o, a); ended != nil {
 			t.Fatal(ended)
 		}
 	}

@@ -157,7 +157,7 @@ func TestFireForWhatIsNotAnnounced(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = network.Undefine(); _ = network.Free() }()
-	domain, err := conn.DomainDefineXML(domainXML("g", "52:54:00:00:00:01", "52:54:00:00:00:02"))
+	domain, err := conn.DomainDefineXML(domainXML("52:54:00:00:00:01", "52:54:00:00:00:02"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestFireThatCannotBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = network.Destroy(); _ = network.Free() }()
-	domain, err := conn.DomainCreateXML(domainXML("g", "52:54:00:00:00:01", "52:54:00:00:00:02"), 0)
+	domain, err := conn.DomainCreateXML(domainXML("52:54:00:00:00:01", "52:54:00:00:00:02"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func (s *scene) listed(what string, args ...string) bool {
 }
 
 func (s *scene) activeNetwork(name string) bool { return s.listed(name, "net-list", "--name") }
-func (s *scene) running(name string) bool       { return s.listed(name, "list", "--name") }
+func (s *scene) guestRuns() bool                { return s.listed("g", "list", "--name") }
 
 // dnsmasqs returns the command lines of the host's dnsmasq processes.
 func (s *scene) dnsmasqs() string {
@@ -157,7 +157,7 @@ func TestUndoPluggedOfAFreshGuest(t *testing.T) {
 	s.errorLine("network=back", "op=plugged", "domain=g", mac(2), "undo=done",
 		"undone: the guest was destroyed; 1 interface that was plugged gets unplugged")
 	s.ours.WaitFor(t, "front", "unplugged")
-	if s.running("g") {
+	if s.guestRuns() {
 		t.Error("the guest still runs")
 	}
 	s.idle()
@@ -270,7 +270,7 @@ func TestNoUndoForAMigratedGuest(t *testing.T) {
 	}
 	s.errorLine("network=front", "op=plugged", "domain=g", mac(1), "undo=none", "not undone: the guest was migrated in")
 	s.idle()
-	if !s.running("g") {
+	if !s.guestRuns() {
 		t.Error("a guest that was migrated in was destroyed")
 	}
 	s.madeInAll("front start", "front started", "front plugged g "+mac(1), "front plugged g "+mac(2))
@@ -288,7 +288,7 @@ func TestNoUndoForARestoredGuest(t *testing.T) {
 	s.Virsh(t, "restore", file)
 	s.errorLine("network=front", "op=plugged", "domain=g", mac(1), "undo=none", "not undone: the guest was restored")
 	s.idle()
-	if !s.running("g") {
+	if !s.guestRuns() {
 		t.Error("a restored guest was destroyed")
 	}
 	s.madeInAll("front start", "front started", "front plugged g "+mac(1), "front unplugged g "+mac(1), "front plugged g "+mac(1))
@@ -342,7 +342,7 @@ func TestOnFailureLog(t *testing.T) {
 	s.StartGuest(t, testhost.Guest{Name: "g", NICs: nics("front", "front")})
 	s.ours.WaitN(t, 4)
 	s.idle()
-	if !s.activeNetwork("front") || !s.running("g") {
+	if !s.activeNetwork("front") || !s.guestRuns() {
 		t.Error("something was undone")
 	}
 	for _, l := range s.errors() {
@@ -422,7 +422,7 @@ func TestNoUndoForWhatWasThere(t *testing.T) {
 	s.RestartDaemon(t, syscall.SIGTERM)
 	s.b.awaitLine(t, "not undone: it was there before libvirtd was restarted")
 	s.idle()
-	if !s.activeNetwork("front") || !s.running("g") {
+	if !s.activeNetwork("front") || !s.guestRuns() {
 		t.Error("something was undone")
 	}
 	s.madeInAll("front start", "front started", "front plugged g "+mac(1), "front plugged g "+mac(1))
@@ -443,7 +443,7 @@ func TestNoUndoForANetworkInUse(t *testing.T) {
 	held.Release(t)
 	s.errorLine("network=front", "op=start", "undo=none", "not undone: 1 interface is plugged into the network")
 	s.ours.WaitN(t, 3)
-	if !s.activeNetwork("front") || !s.running("g") {
+	if !s.activeNetwork("front") || !s.guestRuns() {
 		t.Error("something was undone")
 	}
 	s.madeInAll("front start", "front started", "front plugged g "+mac(1))
@@ -486,7 +486,7 @@ func TestUndoThatFails(t *testing.T) {
 	s.StartDaemon(t)
 	s.ours.WaitN(t, 6)
 	s.idle()
-	if !s.running("g") {
+	if !s.guestRuns() {
 		t.Error("the undo was tried again")
 	}
 	s.madeInAll("front start", "front started", "front plugged g "+mac(1), "front plugged g "+mac(2),
@@ -510,7 +510,7 @@ func TestKilledInTheMidstOfAnUndo(t *testing.T) {
 	s.again()
 	s.b.awaitLines(t, "not undone: the agent was restarted before the call had ended", 2)
 	s.idle()
-	if !s.running("g") {
+	if !s.guestRuns() {
 		t.Error("an undo was made after a restart of the agent")
 	}
 	s.Virsh(t, "destroy", "g")

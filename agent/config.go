@@ -145,6 +145,7 @@ const defaultHookDir = "/etc/libvirt/hooks"
 // Adopt is what an agent does with what it finds running at its first start.
 type Adopt string
 
+// What an agent can do with what it finds.
 const (
 	AdoptAnnounce Adopt = "announce" // the script is called as if it began now
 	AdoptRecord   Adopt = "record"   // only remembered
@@ -153,6 +154,7 @@ const (
 // OnFailure is what follows when a script fails.
 type OnFailure string
 
+// What can follow.
 const (
 	OnFailureUndo OnFailure = "undo" // the change that the script refused is undone
 	OnFailureLog  OnFailure = "log"  // only told

@@ -48,6 +48,7 @@ type Answer struct {
 // Stage is a step of setting up a connection.
 type Stage string
 
+// The steps, in their order.
 const (
 	StageLibrary  Stage = "library"  // libvirt's client library
 	StageConnect  Stage = "connect"  // the connection itself

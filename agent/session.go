@@ -164,7 +164,7 @@ func (w *watcher) intervals() (liveness, reconcile time.Duration) {
 		liveness = livenessInterval
 	}
 	reconcile = w.reconcileInterval
-	if reconcile == 0 && !(w.has.has(NetworkEvents) && w.has.has(DeviceAdded) && w.has.has(DeviceRemoved)) {
+	if reconcile == 0 && (!w.has.has(NetworkEvents) || !w.has.has(DeviceAdded) || !w.has.has(DeviceRemoved)) {
 		reconcile = missedEventsInterval
 	}
 	return liveness, reconcile

@@ -309,14 +309,14 @@ type virtualPortParameters struct {
 func mergeVirtualPorts(ports ...*virtualPort) (*libvirtxml.NetworkVirtualPort, error) {
 	var (
 		merged virtualPort
-		any    bool
+		found  bool
 		known  = map[string]bool{}
 	)
 	for _, p := range ports {
 		if p == nil {
 			continue
 		}
-		any = true
+		found = true
 		if merged.Type == "" {
 			merged.Type = p.Type
 		}
@@ -327,7 +327,7 @@ func mergeVirtualPorts(ports ...*virtualPort) (*libvirtxml.NetworkVirtualPort, e
 			}
 		}
 	}
-	if !any {
+	if !found {
 		return nil, nil
 	}
 	doc, err := xml.Marshal(merged)

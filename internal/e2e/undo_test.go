@@ -99,6 +99,14 @@ func (s *scene) listed(what string, args ...string) bool {
 func (s *scene) activeNetwork(name string) bool { return s.listed(name, "net-list", "--name") }
 func (s *scene) guestRuns() bool                { return s.listed("g", "list", "--name") }
 
+// guestInFront starts network front and guest g with an interface in it: three calls.
+func (s *scene) guestInFront() {
+	s.t.Helper()
+	s.DefineAndStart(s.t, testhost.NAT("front", 81))
+	s.StartGuest(s.t, testhost.Guest{Name: "g", NICs: nics("front")})
+	s.ours.WaitN(s.t, 3)
+}
+
 // dnsmasqs returns the command lines of the host's dnsmasq processes.
 func (s *scene) dnsmasqs() string {
 	out, _ := s.Command(s.t.Context(), "pgrep", "-a", "dnsmasq").CombinedOutput()
@@ -211,9 +219,7 @@ func TestUndoHotPlug(t *testing.T) {
 // of it again.
 func TestUndoHotPlugOfAGuestThatDoesNotAnswer(t *testing.T) {
 	s := undoScene(t, nil)
-	s.DefineAndStart(t, testhost.NAT("front", 81))
-	s.StartGuest(t, testhost.Guest{Name: "g", NICs: nics("front")})
-	s.ours.WaitN(t, 3)
+	s.guestInFront()
 	rule := s.ours.Set(t, "front", "plugged", refusal)
 	s.Attach(t, "g", testhost.NIC{Network: "front", MAC: mac(2)})
 	s.errorLine("network=front", "op=plugged", "domain=g", mac(2), "undo=done",
@@ -231,9 +237,7 @@ func TestUndoHotPlugOfAGuestThatDoesNotAnswer(t *testing.T) {
 // from there.
 func TestUndoDeviceUpdate(t *testing.T) {
 	s := undoScene(t, nil)
-	s.DefineAndStart(t, testhost.NAT("front", 81))
-	s.StartGuest(t, testhost.Guest{Name: "g", NICs: nics("front")})
-	s.ours.WaitN(t, 3)
+	s.guestInFront()
 	s.DefineAndStart(t, testhost.NAT("back", 82))
 	s.ours.WaitN(t, 5)
 	s.ours.Set(t, "back", "plugged", refusal)
@@ -278,9 +282,7 @@ func TestNoUndoForAMigratedGuest(t *testing.T) {
 
 func TestNoUndoForARestoredGuest(t *testing.T) {
 	s := undoScene(t, nil)
-	s.DefineAndStart(t, testhost.NAT("front", 81))
-	s.StartGuest(t, testhost.Guest{Name: "g", NICs: nics("front")})
-	s.ours.WaitN(t, 3)
+	s.guestInFront()
 	file := filepath.Join(s.Scratch(), "g.save")
 	s.Virsh(t, "save", "g", file)
 	s.ours.WaitN(t, 4)

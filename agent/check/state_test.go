@@ -11,6 +11,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
 
+	"hookbridge/internal/process"
 	"hookbridge/internal/store"
 )
 
@@ -40,7 +41,7 @@ func openStore(t *testing.T, dir, boot string) *store.Store {
 
 func thisBoot(t *testing.T) string {
 	t.Helper()
-	boot, err := store.Boot()
+	boot, err := process.Boot()
 	if err != nil {
 		t.Fatal(err)
 	}

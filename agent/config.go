@@ -97,7 +97,7 @@ func (cfg Config) checked() (Config, error) {
 		return cfg, errors.New("neither the number of parallel scripts nor their timeout can be negative")
 	}
 	if cfg.HookDir == "" {
-		cfg.HookDir = defaultHookDir
+		cfg.HookDir = exec.DefaultDir
 	}
 	var err error
 	if cfg.HookDir, err = filepath.Abs(cfg.HookDir); err != nil {
@@ -139,8 +139,6 @@ type Finished struct {
 	Undo    Undone    // what a refusal led to
 	Retry   bool      // the call may have been made before
 }
-
-const defaultHookDir = "/etc/libvirt/hooks"
 
 // Adopt is what an agent does with what it finds running at its first start.
 type Adopt string

@@ -72,7 +72,7 @@ soak: build corpora
 	  $(GO) test -tags $(TAGS),e2e -count=1 -timeout 0 -v -run '^TestConvergence$$' ./internal/e2e | tee build/soak.log | grep -E '^ *---|^ok|FAIL|PASS|panic|_test.go'
 	$(MAKE) --no-print-directory fuzz
 
-## lint: gofmt, go vet, staticcheck and the rule of layers
+## lint: gofmt, golangci-lint (the first time built, in minutes) and the rule of layers
 lint: setup-build
 	packaging/lint
 

@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"hookbridge/internal/history"
+	"hookbridge/internal/process"
 	"hookbridge/internal/store"
 )
 
@@ -175,7 +176,7 @@ func (a *Agent) assemble(ctx context.Context, keeper keeper, earlier kept) *runn
 
 // openStore opens the store of this boot and tells what became of an older one.
 func openStore(dir string, log *logrus.Logger) (*store.Store, error) {
-	boot, err := store.Boot()
+	boot, err := process.Boot()
 	if err != nil {
 		return nil, err
 	}

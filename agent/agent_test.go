@@ -155,12 +155,13 @@ func hookDir(t *testing.T, script string) string {
 
 const netXML = `<network><name>n</name><ip address='192.168.77.1' netmask='255.255.255.0'/></network>`
 
-func domainXML(name string, macs ...string) string {
+// domainXML is guest g, with an interface in network n for each MAC address.
+func domainXML(macs ...string) string {
 	nics := ""
 	for _, mac := range macs {
 		nics += "<interface type='network'><mac address='" + mac + "'/><source network='n'/></interface>"
 	}
-	return "<domain type='test'><name>" + name + "</name><memory>65536</memory><os><type>hvm</type></os><devices>" + nics + "</devices></domain>"
+	return "<domain type='test'><name>g</name><memory>65536</memory><os><type>hvm</type></os><devices>" + nics + "</devices></domain>"
 }
 
 var adopted = []string{
@@ -180,7 +181,7 @@ func TestLifeOfNetworkAndGuest(t *testing.T) {
 	defer func() { _ = network.Free() }()
 	r.expect("n start begin -", "n started begin -")
 
-	domain, err := conn.DomainCreateXML(domainXML("g", "52:54:00:00:00:01", "52:54:00:00:00:02"), 0)
+	domain, err := conn.DomainCreateXML(domainXML("52:54:00:00:00:01", "52:54:00:00:00:02"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +218,7 @@ func TestShortLivedGuests(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = network.Destroy(); _ = network.Free() }()
-	domain, err := conn.DomainDefineXML(domainXML("g", "52:54:00:00:00:01"))
+	domain, err := conn.DomainDefineXML(domainXML("52:54:00:00:00:01"))
 	if err != nil {
 		t.Fatal(err)
 	}

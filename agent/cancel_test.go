@@ -11,9 +11,9 @@ import (
 	"hookbridge/translate"
 )
 
-// gateChain is a guest's chain whose calls are the steps of a passage.
-func gateChain(p *passage, guest string, networks ...string) chain {
-	c := guestChain(guest, translate.OpPlugged, networks...)
+// gateChain is a chain of guest g whose calls are the steps of a passage.
+func gateChain(p *passage, networks ...string) chain {
+	c := guestChain("g", translate.OpPlugged, networks...)
 	p.mark(c.tasks)
 	return c
 }
@@ -41,7 +41,7 @@ func TestCancelTakesBackWhatHasNotBegun(t *testing.T) {
 	r.await(t, 1)
 
 	p := newPassage()
-	d.submit(gateChain(p, "g", "a", "b", "c"))
+	d.submit(gateChain(p, "a", "b", "c"))
 	r.await(t, 1) // a; b is taken
 	p.block("too late")
 	if gone := d.cancel("g", p); len(gone) != 2 {
@@ -54,7 +54,7 @@ func TestCancelTakesBackWhatHasNotBegun(t *testing.T) {
 
 	// A call that has begun is let finish, and taken back behind that.
 	q := newPassage()
-	d.submit(gateChain(q, "g", "c", "a"))
+	d.submit(gateChain(q, "c", "a"))
 	r.await(t, 1)
 	q.block("too late")
 	if gone := d.cancel("g", q); len(gone) != 1 {
@@ -100,7 +100,7 @@ func TestAbandonedUndoHoldsUpNobody(t *testing.T) {
 	d.submit(guestChain("g", translate.OpUnplugged, "c"))
 	d.abandon("g")
 	p := newPassage()
-	d.submit(gateChain(p, "g", "a"))
+	d.submit(gateChain(p, "a"))
 	if diff := cmp.Diff([]string{"c unplugged g", "a plugged g"}, r.await(t, 2)); diff != "" {
 		t.Errorf("began during the undo (-want +got):\n%s", diff)
 	}
@@ -128,7 +128,7 @@ func TestUndoOfANetworkTurnsPassagesBack(t *testing.T) {
 	d.submit(networkChain("a", translate.OpStart, translate.OpStarted))
 	r.await(t, 1)
 	p := newPassage()
-	d.submit(gateChain(p, "g", "a"))
+	d.submit(gateChain(p, "a"))
 	if d.undoing(key("", "a")) {
 		t.Error("the network is being taken down before its script has ended")
 	}

@@ -97,7 +97,7 @@ func (cfg Config) checked() (Config, error) {
 		return cfg, errors.New("neither the number of parallel scripts nor their timeout can be negative")
 	}
 	if cfg.HookDir == "" {
-		cfg.HookDir = defaultHookDir
+		cfg.HookDir = exec.DefaultDir
 	}
 	var err error
 	if cfg.HookDir, err = filepath.Abs(cfg.HookDir); err != nil {
@@ -140,11 +140,10 @@ type Finished struct {
 	Retry   bool      // the call may have been made before
 }
 
-const defaultHookDir = "/etc/libvirt/hooks"
-
 // Adopt is what an agent does with what it finds running at its first start.
 type Adopt string
 
+// What an agent can do with what it finds.
 const (
 	AdoptAnnounce Adopt = "announce" // the script is called as if it began now
 	AdoptRecord   Adopt = "record"   // only remembered
@@ -153,6 +152,7 @@ const (
 // OnFailure is what follows when a script fails.
 type OnFailure string
 
+// What can follow.
 const (
 	OnFailureUndo OnFailure = "undo" // the change that the script refused is undone
 	OnFailureLog  OnFailure = "log"  // only told

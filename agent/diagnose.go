@@ -27,9 +27,6 @@ func DefaultConnect() []string { return slices.Clone(defaultConnect) }
 // OnThisHost reports whether a connection is served by a libvirtd of this host.
 func OnThisHost(uri string) bool { return localDaemon(uri) }
 
-// VersionText prints one of libvirt's version numbers, such as 1002003.
-func VersionText(version uint32) string { return versionText(version) }
-
 // Answer is what a libvirt connection shows to one who asks.
 type Answer struct {
 	URI     string `json:"uri"`
@@ -48,6 +45,7 @@ type Answer struct {
 // Stage is a step of setting up a connection.
 type Stage string
 
+// The steps, in their order.
 const (
 	StageLibrary  Stage = "library"  // libvirt's client library
 	StageConnect  Stage = "connect"  // the connection itself

@@ -10,6 +10,7 @@ import (
 // without where it does not.
 type Feature string
 
+// The features, with the libvirt that brought each.
 const (
 	NetworkEvents      Feature = "network-events"       // network lifecycle events, 1.2.1
 	DeviceAdded        Feature = "device-added"         // DEVICE_ADDED events, 1.2.15

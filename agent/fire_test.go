@@ -157,7 +157,7 @@ func TestFireForWhatIsNotAnnounced(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = network.Undefine(); _ = network.Free() }()
-	domain, err := conn.DomainDefineXML(domainXML("g", "52:54:00:00:00:01", "52:54:00:00:00:02"))
+	domain, err := conn.DomainDefineXML(domainXML("52:54:00:00:00:01", "52:54:00:00:00:02"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestFireThatCannotBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = network.Destroy(); _ = network.Free() }()
-	domain, err := conn.DomainCreateXML(domainXML("g", "52:54:00:00:00:01", "52:54:00:00:00:02"), 0)
+	domain, err := conn.DomainCreateXML(domainXML("52:54:00:00:00:01", "52:54:00:00:00:02"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,39 +222,45 @@ func TestFireThatCannotBe(t *testing.T) {
 	}
 }
 
+// fireResult is what Fire returns.
+type fireResult struct {
+	report FireReport
+	err    error
+}
+
+// fireLater makes a call by hand that has to wait; it returns when the call is in the
+// queue.
+func (r *rig) fireLater(ctx context.Context, op translate.Op) <-chan fireResult {
+	r.t.Helper()
+	done := make(chan fireResult, 1)
+	planned := r.status().Queues.CallsPlanned
+	go func() {
+		report, err := r.agent.Fire(ctx, FireRequest{Network: "default", Op: op})
+		done <- fireResult{report, err}
+	}()
+	for r.status().Queues.CallsPlanned == planned {
+		if len(done) > 0 {
+			r.t.Fatalf("it did not wait: %+v", <-done)
+		}
+		time.Sleep(time.Millisecond) // nobody is told what comes into the queue
+	}
+	return done
+}
+
 // A call by hand waits for its turn. It is not made when who wanted it has left.
 func TestFireTakesItsTurn(t *testing.T) {
-	fifo := filepath.Join(t.TempDir(), "go-on")
-	r := startAgent(t, Config{Connect: []string{testURI}, HookDir: hookDir(t, "#!/bin/sh\n[ -e "+fifo+" ] && exit\nmkfifo "+fifo+"; cat "+fifo+"\n")})
+	first := newPause(t)
+	r := startAgent(t, Config{Connect: []string{testURI}, HookDir: first.hookDir})
 	r.awaitReady()
-	writer, err := openFIFO(fifo)
-	if err != nil {
-		t.Fatal(err)
-	}
+	first.await()
 	left, leave := context.WithCancel(t.Context())
-	type result struct {
-		report FireReport
-		err    error
-	}
-	fire := func(ctx context.Context, op translate.Op) chan result {
-		done := make(chan result, 1)
-		planned := r.status().Queues.CallsPlanned
-		go func() {
-			report, err := r.agent.Fire(ctx, FireRequest{Network: "default", Op: op})
-			done <- result{report, err}
-		}()
-		for r.status().Queues.CallsPlanned == planned {
-			time.Sleep(time.Millisecond) // until it is in the queue
-		}
-		return done
-	}
-	gone := fire(left, translate.OpUpdated)
-	waiting := fire(t.Context(), translate.OpStopped)
+	gone := r.fireLater(left, translate.OpUpdated)
+	waiting := r.fireLater(t.Context(), translate.OpStopped)
 	leave()
 	if res := <-gone; !errors.Is(res.err, context.Canceled) {
 		t.Errorf("who has left: %+v", res)
 	}
-	_ = writer.Close()
+	first.end()
 	r.expect(append(append([]string{}, adopted...), "default stopped end -")...)
 	if res := <-waiting; res.err != nil || res.report.Failed {
 		t.Errorf("%+v", res)
@@ -263,27 +269,17 @@ func TestFireTakesItsTurn(t *testing.T) {
 
 // An agent that is stopped says that the call was not made.
 func TestFireWhenTheAgentIsStopped(t *testing.T) {
-	fifo := filepath.Join(t.TempDir(), "go-on")
-	r := startAgent(t, Config{Connect: []string{testURI}, HookDir: hookDir(t, "#!/bin/sh\n[ -e "+fifo+" ] && exit\nmkfifo "+fifo+"; cat "+fifo+"\n")})
+	first := newPause(t)
+	r := startAgent(t, Config{Connect: []string{testURI}, HookDir: first.hookDir})
 	r.awaitReady()
-	writer, err := openFIFO(fifo)
-	if err != nil {
-		t.Fatal(err)
-	}
-	failed := make(chan error, 1)
-	go func() {
-		_, err := r.agent.Fire(t.Context(), FireRequest{Network: "default", Op: translate.OpStopped})
-		failed <- err
-	}()
-	for r.status().Queues.CallsPlanned < 4 {
-		time.Sleep(time.Millisecond) // until it is in the queue
-	}
+	first.await()
+	waiting := r.fireLater(t.Context(), translate.OpStopped)
 	stopped := make(chan struct{})
 	go func() { r.stop(); close(stopped) }()
 	r.log.await(t, "stopping")
-	_ = writer.Close()
-	if err := <-failed; !errors.Is(err, ErrNotMade) {
-		t.Errorf("got %v", err)
+	first.end()
+	if res := <-waiting; !errors.Is(res.err, ErrNotMade) {
+		t.Errorf("got %+v", res)
 	}
 	<-stopped
 }

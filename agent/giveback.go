@@ -14,9 +14,13 @@ const gcPercent = 50
 // giveBack returns to the system what a look at many guests has left behind: the
 // documents of all of them have passed through memory, and Go would keep twice what it
 // needs for minutes.
-func giveBack(guests int) {
+//
+// It does so beside the watcher, whose hints would wait for a whole collection. The
+// watcher owns what runs there: [watcher.watch] returns when it has ended, within one
+// collection.
+func (w *watcher) giveBack(guests int) {
 	if guests >= manyGuests {
 		debug.SetGCPercent(gcPercent)
-		go debug.FreeOSMemory()
+		w.givingBack.Go(debug.FreeOSMemory)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
+	"hookbridge/exec"
 	guestgate "hookbridge/internal/gate"
 	"hookbridge/translate"
 )
@@ -126,7 +127,7 @@ func (w *watcher) wentPastGate(uuid string) bool {
 	if !localDaemon(w.uri) {
 		return false
 	}
-	return w.ledger.wentUngated(w.uri, uuid) || guestgate.Stands(defaultHookDir, driverOf(w.uri))
+	return w.ledger.wentUngated(w.uri, uuid) || guestgate.Stands(exec.DefaultDir, driverOf(w.uri))
 }
 
 // missedRun fills in a guest that an event said was started and that has

@@ -29,7 +29,7 @@ func (w *watcher) reconcile(conn *libvirt.Connect) error {
 	if err != nil {
 		return err
 	}
-	defer giveBack(len(running))
+	defer w.giveBack(len(running))
 	defer free(running)
 	w.documents = map[string]networkDoc{}
 	defer func() { w.documents = nil }()

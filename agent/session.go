@@ -118,7 +118,7 @@ func (w *watcher) connected(conn *libvirt.Connect) {
 	}
 	w.trueStarted = daemonVersion >= 1002011
 	w.hidesNetworks = daemonVersion >= 1002002 && daemonVersion < 1002011
-	w.log.WithFields(logrus.Fields{"libvirt": versionText(daemonVersion), "features": w.has.String()}).Info("connected")
+	w.log.WithFields(logrus.Fields{"libvirt": translate.VersionText(daemonVersion), "features": w.has.String()}).Info("connected")
 	_, reconcileInterval := w.intervals()
 	w.standing.up(daemonVersion, w.daemon, w.has, reconcileInterval)
 
@@ -164,7 +164,7 @@ func (w *watcher) intervals() (liveness, reconcile time.Duration) {
 		liveness = livenessInterval
 	}
 	reconcile = w.reconcileInterval
-	if reconcile == 0 && !(w.has.has(NetworkEvents) && w.has.has(DeviceAdded) && w.has.has(DeviceRemoved)) {
+	if reconcile == 0 && (!w.has.has(NetworkEvents) || !w.has.has(DeviceAdded) || !w.has.has(DeviceRemoved)) {
 		reconcile = missedEventsInterval
 	}
 	return liveness, reconcile

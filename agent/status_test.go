@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,7 +17,7 @@ import (
 	"hookbridge/translate"
 )
 
-// of returns the status of a running agent.
+// status returns the status of a running agent.
 func (r *rig) status() Status {
 	r.t.Helper()
 	s, err := r.agent.Status(r.t.Context())
@@ -132,32 +131,16 @@ func TestStatusWaitsForAnAgentThatStarts(t *testing.T) {
 
 // The status answers while a script hangs, and names it.
 func TestStatusWhileAScriptRuns(t *testing.T) {
-	fifo := filepath.Join(t.TempDir(), "go-on")
-	r := startAgent(t, Config{Connect: []string{testURI}, HookDir: hookDir(t, "#!/bin/sh\n[ -e "+fifo+" ] && exit\nmkfifo "+fifo+"; cat "+fifo+"\n")})
+	first := newPause(t)
+	r := startAgent(t, Config{Connect: []string{testURI}, HookDir: first.hookDir})
 	r.awaitReady()
-	writer, err := openFIFO(fifo)
-	if err != nil {
-		t.Fatal(err)
-	}
+	first.await()
 	s := r.status()
 	if len(s.Running) != 1 || s.Running[0].Op != translate.OpStart || s.Running[0].Network != "default" || s.Queues.CallsPlanned != 3 || s.Networks[0].Planned != 3 {
 		t.Errorf("running %+v, queues %+v", s.Running, s.Queues)
 	}
-	_ = writer.Close()
+	first.end()
 	r.expect(adopted...)
-}
-
-// openFIFO opens a fifo for writing once there is somebody who reads it.
-func openFIFO(path string) (*os.File, error) {
-	for end := time.Now().Add(30 * time.Second); ; {
-		if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeNamedPipe != 0 {
-			return os.OpenFile(path, os.O_WRONLY, 0)
-		}
-		if time.Now().After(end) {
-			return nil, fmt.Errorf("%s was not made", path)
-		}
-		time.Sleep(time.Millisecond) // no event tells of what a script does
-	}
 }
 
 func TestBook(t *testing.T) {

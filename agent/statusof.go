@@ -120,7 +120,7 @@ func (w *watcher) status() (ConnectionStatus, connectionStanding) {
 		Ops: w.replay.status(w.host.conn), Sources: now.sources(localDaemon(w.uri)),
 	}
 	if now.version != 0 {
-		c.LibvirtDaemon = versionText(now.version)
+		c.LibvirtDaemon = translate.VersionText(now.version)
 	}
 	c.HintsWaiting, c.HintsSpilled = w.live.waiting()
 	return c, now

@@ -67,7 +67,7 @@ func TestRefusedGuestIsDestroyed(t *testing.T) {
 		_ = network.Free()
 	}()
 	r.expect("n start begin -", "n started begin -")
-	domain, err := conn.DomainCreateXML(domainXML("g", "52:54:00:00:00:01", refused, "52:54:00:00:00:03"), 0)
+	domain, err := conn.DomainCreateXML(domainXML("52:54:00:00:00:01", refused, "52:54:00:00:00:03"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -65,6 +66,9 @@ type watcher struct {
 	// reconcileInterval is how often everything is compared, 0 for what suits
 	// the features.
 	reconcileInterval time.Duration
+
+	// givingBack is what giveBack has begun.
+	givingBack sync.WaitGroup
 }
 
 // Keepalive of 5 s, lost after 5: libvirtd's own defaults.
@@ -75,6 +79,7 @@ const (
 
 // watch keeps the connection until ctx ends.
 func (w *watcher) watch(ctx context.Context) {
+	defer w.givingBack.Wait()
 	delay := backoff.NewExponentialBackOff()
 	delay.InitialInterval = 500 * time.Millisecond
 	delay.MaxInterval = 30 * time.Second

@@ -18,7 +18,7 @@ func measureAdoption(t *testing.T) []Figure {
 	f.Guests(guests, 2, f.Networks(20))
 	var ours, theirs []float64
 	for range rounds {
-		agent := runAgent(t, 1, "--connect", f.URI, "--hook-dir", t.TempDir(), "--adopt", "record")
+		agent := runAgent(t, "--connect", f.URI, "--hook-dir", t.TempDir(), "--adopt", "record")
 		ours = append(ours, milliseconds(agent.ready.Sub(agent.began)))
 		agent.stop()
 		theirs = append(theirs, milliseconds(readAll(t, f.URI)))

@@ -34,14 +34,14 @@ type process struct {
 }
 
 // runAgent starts hookbridge with a state directory of its own and waits until it
-// watches that many connections. Its log is read, as the journal would, and
+// watches its connection. Its log is read, as the journal would, and
 // dropped but for errors.
-func runAgent(t *testing.T, connections int, args ...string) *process {
+func runAgent(t *testing.T, args ...string) *process {
 	t.Helper()
-	return runAgentIn(t, nil, connections, args...)
+	return runAgentIn(t, nil, 1, args...)
 }
 
-// runAgentIn is runAgent inside a host, if that is not nil.
+// runAgentIn is runAgent inside a host, if that is not nil, with that many connections.
 func runAgentIn(t *testing.T, h *testhost.Host, connections int, args ...string) *process {
 	t.Helper()
 	binary := os.Getenv("HOOKBRIDGE_BINARY")

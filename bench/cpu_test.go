@@ -36,7 +36,7 @@ func measureCPU(t *testing.T) []Figure {
 	f := farm.New(t)
 	guest := f.Guest("guest", f.Networks(nics)...)
 	must(t, guest.Create())
-	agent := runAgent(t, 1, "--connect", f.URI, "--hook-dir", dir, "--adopt", "record")
+	agent := runAgent(t, "--connect", f.URI, "--hook-dir", dir, "--adopt", "record")
 	document, err := guest.GetXMLDesc(0)
 	must(t, err)
 

@@ -17,7 +17,7 @@ import (
 func measureIdle(t *testing.T) []Figure {
 	f := farm.New(t)
 	f.Guests(5000, 2, f.Networks(20))
-	agent := runAgent(t, 1, "--connect", f.URI, "--hook-dir", t.TempDir(), "--adopt", "record")
+	agent := runAgent(t, "--connect", f.URI, "--hook-dir", t.TempDir(), "--adopt", "record")
 	binary := filepath.Join(t.TempDir(), "keepalive")
 	compile(t, "keepalive.c", binary, "-l:libvirt.so.0")
 	peer := exec.Command(binary, f.URI)

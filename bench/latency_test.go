@@ -27,7 +27,7 @@ func latencies(t *testing.T, kind string, s *script, rounds int) []Figure {
 	f := farm.New(t)
 	network, guest := f.Network("alone"), f.Guest("guest", f.Networks(1)...)
 	var documents []float64
-	agent := runAgent(t, 1, "--connect", f.URI, "--hook-dir", s.dir, "--adopt", "record")
+	agent := runAgent(t, "--connect", f.URI, "--hook-dir", s.dir, "--adopt", "record")
 
 	steps := []struct {
 		subject, op string

@@ -15,7 +15,7 @@ func measureMemory(t *testing.T) []Figure {
 	f := farm.New(t)
 	networks := f.Networks(20)
 	run := func() *process {
-		return runAgent(t, 1, "--connect", f.URI, "--hook-dir", t.TempDir(), "--adopt", "record")
+		return runAgent(t, "--connect", f.URI, "--hook-dir", t.TempDir(), "--adopt", "record")
 	}
 	agent := run()
 	idle := settledMemory(t, agent)

@@ -36,7 +36,7 @@ func measureReturn(t *testing.T) []Figure {
 	}
 	ours := newContender(t, "hookbridge")
 	ours.calls = map[string]bool{"stopped": true, "unplugged": true}
-	runAgent(t, 1, "--connect", ours.URI, "--hook-dir", ours.script.dir, "--adopt", "record")
+	runAgent(t, "--connect", ours.URI, "--hook-dir", ours.script.dir, "--adopt", "record")
 	shell := newContender(t, "virsh event | dumpxml")
 	shell.peer("/bin/sh", "testdata/pipeline.sh")
 	binding := newContender(t, "libvirt-python")
@@ -72,7 +72,7 @@ func measureReturn(t *testing.T) []Figure {
 func newContender(t *testing.T, name string) *contender {
 	t.Helper()
 	c := &contender{t: t, Farm: farm.New(t), name: name, script: compiledScript(t)}
-	c.network, c.guest = c.Farm.Network("alone"), c.Farm.Guest("guest", c.Networks(1)...)
+	c.network, c.guest = c.Network("alone"), c.Guest("guest", c.Networks(1)...)
 	return c
 }
 

@@ -48,7 +48,7 @@ func measureStorm(t *testing.T) []Figure {
 	document, err := all[0].GetXMLDesc(0)
 	must(t, err)
 	stdin := []byte("<hookData>\n" + document + "</hookData>")
-	runAgent(t, 1, "--connect", f.URI, "--hook-dir", dir, "--adopt", "record")
+	runAgent(t, "--connect", f.URI, "--hook-dir", dir, "--adopt", "record")
 
 	const calls = guests * nics * 2
 	var ours, theirs, raging []float64

@@ -43,28 +43,28 @@ func Inspect(path string) error {
 // startFailure names the cause of a failed execve, which the errno alone does not.
 func startFailure(path string, err error) *RunError {
 	var found *RunError
-	switch err {
-	case syscall.ENOENT:
+	switch {
+	case errors.Is(err, syscall.ENOENT):
 		found = whyMissing(path)
-	case syscall.EACCES:
+	case errors.Is(err, syscall.EACCES):
 		if found = whyDenied(path); found == nil {
 			found = &RunError{
 				Reason: "the kernel denies it, though the mode allows it: probably SELinux or AppArmor",
 				Remedy: "restorecon -v " + Quote(path) + ", or see: journalctl -k --grep 'avc|apparmor'",
 			}
 		}
-	case syscall.ENOEXEC:
+	case errors.Is(err, syscall.ENOEXEC):
 		if found = whyNoFormat(path); found == nil {
 			found = foreign(path)
 		}
-	case syscall.ETXTBSY:
+	case errors.Is(err, syscall.ETXTBSY):
 		found = &RunError{
 			Reason: fmt.Sprintf("still open for writing somewhere after %s of retrying", busyTotal),
 			Remedy: "end the process that writes it, shown by: fuser -v " + Quote(path),
 		}
-	case syscall.E2BIG:
+	case errors.Is(err, syscall.E2BIG):
 		found = &RunError{Reason: "its arguments and environment are too long for the kernel"}
-	case syscall.ELOOP:
+	case errors.Is(err, syscall.ELOOP):
 		found = &RunError{Reason: "too many scripts are each other's interpreter", Remedy: "correct the first line of " + Quote(path)}
 	}
 	if found == nil {
@@ -131,7 +131,7 @@ func whyDenied(path string) *RunError {
 		info, err := os.Stat(file)
 		switch {
 		case err != nil:
-			return nil
+			return nil //nolint:nilerr // why a file cannot be looked at does not explain why it could not be run
 		case info.Mode().IsRegular() && info.Mode().Perm()&0o111 == 0:
 			return denied(what+" is not executable", "chmod a+x "+Quote(file))
 		case !info.Mode().IsRegular():

@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -210,7 +211,7 @@ func gone(t testing.TB, pid string) {
 		t.Fatal(err)
 	}
 	fd, err := unix.PidfdOpen(n, 0)
-	if err == unix.ESRCH {
+	if errors.Is(err, unix.ESRCH) {
 		return
 	}
 	if err != nil {

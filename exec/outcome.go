@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"syscall"
@@ -25,7 +26,7 @@ type Report struct {
 // that fails makes the whole call fail, as in libvirt 6.5 and newer.
 func (r Report) Verdict() *ScriptError {
 	for i := range r.Scripts {
-		if e, ok := r.Scripts[i].Err.(*ScriptError); ok {
+		if e, ok := errors.AsType[*ScriptError](r.Scripts[i].Err); ok {
 			return e
 		}
 	}
@@ -36,7 +37,7 @@ func (r Report) Verdict() *ScriptError {
 // beside a Verdict, of another script.
 func (r Report) Trouble() *RunError {
 	for i := range r.Scripts {
-		if e, ok := r.Scripts[i].Err.(*RunError); ok {
+		if e, ok := errors.AsType[*RunError](r.Scripts[i].Err); ok {
 			return e
 		}
 	}
@@ -139,16 +140,16 @@ type RunError struct {
 type Kind int
 
 const (
-	// Refused: others than root could replace the script.
+	// Refused means that others than root could replace the script.
 	Refused Kind = iota + 1
-	// NotStarted: there is no process, the kernel would not start it.
+	// NotStarted means that there is no process: the kernel would not start it.
 	NotStarted
-	// TimedOut: the time limit was reached and the process group was ended.
+	// TimedOut means that the time limit was reached and the process group was ended.
 	TimedOut
-	// Canceled: the caller's context ended, before the start or during the run.
+	// Canceled means that the caller's context ended, before the start or during the run.
 	Canceled
-	// Lost: the script ended by itself, but another part of this process has waited
-	// for all children and so took its exit status.
+	// Lost means that the script ended by itself, but another part of this process
+	// has waited for all children and so took its exit status.
 	Lost
 )
 

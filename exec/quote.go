@@ -23,7 +23,7 @@ func Quote(text string) string {
 	if !plain(text) {
 		var b strings.Builder
 		b.WriteString("$'")
-		for i := 0; i < len(text); i++ {
+		for i := range len(text) {
 			switch c := text[i]; {
 			case c < ' ' || c >= 0x7f:
 				fmt.Fprintf(&b, `\x%02x`, c)

@@ -256,7 +256,7 @@ func TestRunVerdict(t *testing.T) {
 				t.Errorf("exit %d, signal %d", o.ExitCode, o.Signal)
 			}
 			theirs := r.Verdict()
-			if theirs == nil || r.Err() != theirs || r.Trouble() != nil {
+			if theirs == nil || !errors.Is(r.Err(), theirs) || r.Trouble() != nil {
 				t.Fatalf("%v, want a ScriptError", r.Err())
 			}
 			if want := "hook script " + h.Dir + "/network: " + tt.text; theirs.Error() != want {
@@ -304,7 +304,7 @@ func TestRunAll(t *testing.T) {
 	}, outcomes); diff != "" {
 		t.Errorf("outcomes (-want +got):\n%s", diff)
 	}
-	if v := r.Verdict(); v == nil || v.ExitCode != 1 || r.Err() != v {
+	if v := r.Verdict(); v == nil || v.ExitCode != 1 || !errors.Is(r.Err(), v) {
 		t.Errorf("verdict %v, want the first", v)
 	}
 	if ours := r.Trouble(); ours == nil || filepath.Base(ours.Path) != "00-broken" {
@@ -320,7 +320,7 @@ func TestRunAll(t *testing.T) {
 		os.Remove(h.Dir + "/network.d/" + name)
 	}
 	r = h.Run(context.Background(), Invocation{})
-	if r.Verdict() != nil || r.Trouble() == nil || r.Err() != r.Trouble() {
+	if r.Verdict() != nil || r.Trouble() == nil || !errors.Is(r.Err(), r.Trouble()) {
 		t.Errorf("verdict %v, trouble %v, error %v", r.Verdict(), r.Trouble(), r.Err())
 	}
 }

@@ -18,10 +18,14 @@ const (
 	DefaultOutputLimit = 64 << 10
 )
 
+// DefaultDir is the hook directory of a libvirtd that is configured as distributions do,
+// with --sysconfdir=/etc (LIBVIRT_HOOK_DIR in src/util/virhook.c).
+const DefaultDir = "/etc/libvirt/hooks"
+
 // Hooks is one hook: the scripts that are called with the same arguments. Its
 // methods may be called from several goroutines at once.
 type Hooks struct {
-	// Dir is the hook directory, an absolute path: /etc/libvirt/hooks.
+	// Dir is the hook directory, an absolute path, such as DefaultDir.
 	Dir string
 
 	// Name is the hook's name: "network". The scripts are Dir/Name and the

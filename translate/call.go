@@ -5,6 +5,7 @@ import "errors"
 // Cause says why a call is made: the value of HOOKBRIDGE_CAUSE.
 type Cause string
 
+// The causes.
 const (
 	CauseEvent     Cause = "event"     // libvirt announced the change
 	CauseKick      Cause = "kick"      // a status file or the kernel gave it away

@@ -27,8 +27,8 @@ type Verdict struct {
 }
 
 // Judge tells from the marks which operations a libvirtd runs itself, or, where
-// there are no marks, from its version number, which is 1000000 × major + 1000 ×
-// minor + release. The version is the second best: vendors backport.
+// there are no marks, from its version number. The version is the second best: vendors
+// backport.
 func Judge(m Marks, version uint32) Verdict {
 	if m.Source == "" {
 		return judgeByVersion(version)
@@ -49,7 +49,7 @@ func judgeByVersion(version uint32) Verdict {
 		updated = 2001000 // 128a8b2c9
 		ports   = 5005000 // 6394cf9768
 	)
-	text := fmt.Sprintf("%d.%d.%d", version/1000000, version/1000%1000, version%1000)
+	text := VersionText(version)
 	switch {
 	case version >= ports:
 		return Verdict{portEra(), "libvirt " + text + " has the network hook with port-created (judged by its version alone)"}
@@ -58,6 +58,12 @@ func judgeByVersion(version uint32) Verdict {
 	default:
 		return Verdict{Ops{}, "libvirt " + text + " has no network hook (judged by its version alone)"}
 	}
+}
+
+// VersionText prints libvirt's version number, which is 1000000 × major + 1000 × minor +
+// release.
+func VersionText(version uint32) string {
+	return fmt.Sprintf("%d.%d.%d", version/1000000, version/1000%1000, version%1000)
 }
 
 func portEra() Ops {

@@ -26,19 +26,6 @@ const (
 // Payloads returns all forms, the default first.
 func Payloads() []Payload { return []Payload{Payload123, Payload122, PayloadSeed} }
 
-// ParsePayload reads the name of a form; the empty name is the default.
-func ParsePayload(name string) (Payload, error) {
-	if name == "" {
-		return Payload123, nil
-	}
-	for _, p := range Payloads() {
-		if name == string(p) {
-			return p, nil
-		}
-	}
-	return "", fmt.Errorf("unknown payload %q: the forms are %q, %q and %q", name, Payload123, Payload122, PayloadSeed)
-}
-
 // interfaceIndent is the number of columns in front of <interface>.
 func (p Payload) interfaceIndent() int {
 	if p == Payload122 {

@@ -144,17 +144,6 @@ func TestHookDataReportsEveryPart(t *testing.T) {
 	}
 }
 
-func TestParsePayload(t *testing.T) {
-	for name, want := range map[string]Payload{"": Payload123, "1.2.3": Payload123, "1.2.2": Payload122, "seed": PayloadSeed} {
-		if got, err := ParsePayload(name); err != nil || got != want {
-			t.Errorf("%q: %q, %v", name, got, err)
-		}
-	}
-	if _, err := ParsePayload("1.2"); err == nil || !strings.Contains(err.Error(), `"1.2.2"`) {
-		t.Errorf("got %v", err)
-	}
-}
-
 func TestWithConnections(t *testing.T) {
 	for _, c := range []struct {
 		name, doc string

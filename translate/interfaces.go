@@ -335,7 +335,7 @@ func (s *scanner) content() string {
 // natural reads a decimal number as libvirt prints ids and counts.
 func natural(s string) (n int, ok bool) {
 	const most = 1 << 31
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' || n > most/10 {
 			return 0, false
 		}

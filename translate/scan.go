@@ -590,7 +590,7 @@ func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\
 
 // blank tells whether s holds nothing but white space as XML defines it.
 func blank(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if !isSpace(s[i]) {
 			return false
 		}
@@ -601,7 +601,7 @@ func blank(s string) bool {
 // nameByte holds the bytes that names of elements and attributes are made of. Beyond
 // ASCII everything is let through.
 var nameByte = func() (t [256]bool) {
-	for c := 0; c < 256; c++ {
+	for c := range 256 {
 		t[c] = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
 			c == '_' || c == ':' || c == '-' || c == '.' || c >= utf8.RuneSelf
 	}

@@ -34,7 +34,7 @@ func xmlTokens(doc string) ([]string, error) {
 	)
 	for {
 		tok, err := d.RawToken()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -103,7 +103,7 @@ func wellFormed(doc string) error {
 	depth, roots := 0, 0
 	for {
 		tok, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hookbridge/agent"
+	"hookbridge/internal/config"
 	"hookbridge/internal/gate/ask"
 	"hookbridge/translate"
 )
@@ -15,8 +16,8 @@ import (
 // Empty ones are its defaults.
 type Options struct {
 	Connect    []string // default: qemu:///system and lxc:///, whichever the host offers
-	HookDir    string   // default /etc/libvirt/hooks
-	StateDir   string   // default /run/hookbridge
+	HookDir    string   // default exec.DefaultDir
+	StateDir   string   // default ask.RunDir
 	HistoryDir string   // empty: runs are not written down
 	Socket     string   // the agent's; default ask.DefaultSocket
 
@@ -34,11 +35,12 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	agents := config.Default()
 	for path, byDefault := range map[*string]string{
-		&o.HookDir:    "/etc/libvirt/hooks",
-		&o.StateDir:   "/run/hookbridge",
+		&o.HookDir:    agents.HookDir,
+		&o.StateDir:   agents.StateDir,
 		&o.HistoryDir: "",
-		&o.Socket:     ask.DefaultSocket,
+		&o.Socket:     agents.Socket,
 	} {
 		if *path == "" {
 			*path = byDefault

@@ -8,6 +8,7 @@ import (
 // Level is how bad a finding is.
 type Level string
 
+// The levels, from good to bad.
 const (
 	OK      Level = "ok"
 	Warning Level = "warning" // works, but not as well or not as meant
@@ -17,6 +18,7 @@ const (
 // ID names what a finding is about. Other people's scripts rely on them.
 type ID string
 
+// What there are findings about.
 const (
 	Root          ID = "root"            // whether check may see everything
 	Config        ID = "config"          // the configuration file

@@ -12,20 +12,10 @@ import (
 	"hookbridge/internal/gate/ask"
 )
 
-// gateDir is a directory that no libvirtd of this machine sees: one that does is
-// asked about.
-func gateDir(t *testing.T) string {
-	t.Helper()
-	privateMounts(t)
-	dir := trustedDir(t)
-	tmpfs(t, dir, "mode=755")
-	return dir
-}
-
 // gated is a host with a gate of which the agent does not run.
 func gated(t *testing.T, policy ask.Policy) Options {
 	t.Helper()
-	dir := gateDir(t)
+	dir := ownMemory(t, "mode=755")
 	o := Options{HookDir: filepath.Join(dir, "hooks"), Socket: filepath.Join(dir, "hookbridge.sock")}
 	write(t, filepath.Join(dir, "hookbridge"), "#!/bin/sh\n", 0o755)
 	_, err := gate.Install(o.HookDir, []string{"qemu"}, gate.Options{Binary: filepath.Join(dir, "hookbridge"), Socket: o.Socket, Unavailable: policy})
@@ -98,7 +88,7 @@ func TestGateFaults(t *testing.T) {
 
 // The shim was deleted, and the administrator's script with it as it seems.
 func TestGateGoneWithAScriptKept(t *testing.T) {
-	dir := gateDir(t)
+	dir := ownMemory(t, "mode=755")
 	o := Options{HookDir: filepath.Join(dir, "hooks")}
 	script := filepath.Join(o.HookDir, "qemu")
 	write(t, script, "#!/bin/sh\n", 0o755)

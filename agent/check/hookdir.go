@@ -52,7 +52,7 @@ func untrusted(id ID, path string, err error) Finding {
 // directories of other builds of libvirt, and names that come near.
 func otherPlaces(dir string, builtIn []string) []string {
 	places := slices.Clone(builtIn)
-	places = append(places, "/etc/libvirt/hooks", "/usr/local/etc/libvirt/hooks", "/etc/libvirt/hook", "/etc/libvirt")
+	places = append(places, exec.DefaultDir, "/usr/local/etc/libvirt/hooks", "/etc/libvirt/hook", "/etc/libvirt")
 	var scripts []string
 	for _, p := range places {
 		if path := filepath.Join(p, hookName); !sameFile(p, dir) && !slices.Contains(scripts, path) {

@@ -111,7 +111,7 @@ func (h libvirtHost) checkAnswer(a asked) []Finding {
 	if a.err != nil || a.answer.Failed != "" {
 		return []Finding{h.whyNot(a)}
 	}
-	text := fmt.Sprintf("%s answers: libvirt %s", a.uri, agent.VersionText(a.answer.Version))
+	text := fmt.Sprintf("%s answers: libvirt %s", a.uri, translate.VersionText(a.answer.Version))
 	if agent.OnThisHost(a.uri) && h.daemonErr == nil {
 		text += fmt.Sprintf(", %s with pid %d", h.daemon.Program, h.daemon.PID)
 		if len(h.daemon.SocketDirs) > 0 {

@@ -11,15 +11,17 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
 
+	"hookbridge/internal/process"
 	"hookbridge/internal/store"
 )
 
-// stateDir is a directory in memory.
-func stateDir(t *testing.T) string {
+// ownMemory is a directory in memory, mounted for this test alone: no libvirtd of this
+// machine sees it.
+func ownMemory(t *testing.T, options string) string {
 	t.Helper()
 	privateMounts(t)
 	dir := trustedDir(t)
-	tmpfs(t, dir, "mode=700")
+	tmpfs(t, dir, options)
 	return dir
 }
 
@@ -39,7 +41,7 @@ func openStore(t *testing.T, dir, boot string) *store.Store {
 
 func thisBoot(t *testing.T) string {
 	t.Helper()
-	boot, err := store.Boot()
+	boot, err := process.Boot()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +49,7 @@ func thisBoot(t *testing.T) string {
 }
 
 func TestStoreInOrder(t *testing.T) {
-	dir := stateDir(t)
+	dir := ownMemory(t, "mode=700")
 	says := func(text string) {
 		t.Helper()
 		all, held := checkStore(dir)
@@ -81,14 +83,14 @@ func TestStoreInOrder(t *testing.T) {
 }
 
 func TestStoreDamaged(t *testing.T) {
-	dir := stateDir(t)
+	dir := ownMemory(t, "mode=700")
 	path := filepath.Join(dir, "state.db")
 	write(t, path, strings.Repeat("no store", 2000), 0o600)
 	mended(t, Store, Warning, "is damaged", "mv "+path+" "+path+".damaged", func() []Finding { return storeFindings(dir) })
 }
 
 func TestStoreOfANewerHookbridge(t *testing.T) {
-	dir := stateDir(t)
+	dir := ownMemory(t, "mode=700")
 	if err := openStore(t, dir, thisBoot(t)).Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -111,26 +113,26 @@ func TestStoreOfANewerHookbridge(t *testing.T) {
 
 func TestStateDirFaults(t *testing.T) {
 	t.Run("read-only", func(t *testing.T) {
-		dir := stateDir(t)
+		dir := ownMemory(t, "mode=700")
 		if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 			t.Fatal(err)
 		}
 		mended(t, Store, Problem, "is read-only", "mount -o remount,rw "+dir, func() []Finding { return storeFindings(dir) })
 	})
 	t.Run("not to be made", func(t *testing.T) {
-		dir := stateDir(t)
+		dir := ownMemory(t, "mode=700")
 		if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 			t.Fatal(err)
 		}
 		mended(t, Store, Problem, "cannot be made", "mount -o remount,rw "+dir, func() []Finding { return storeFindings(filepath.Join(dir, "a/b")) })
 	})
 	t.Run("a file", func(t *testing.T) {
-		path := filepath.Join(stateDir(t), "state")
+		path := filepath.Join(ownMemory(t, "mode=700"), "state")
 		write(t, path, "", 0o600)
 		mended(t, Store, Problem, "not a directory", "mv "+path+" "+path+".old", func() []Finding { return storeFindings(path) })
 	})
 	t.Run("open to all", func(t *testing.T) {
-		dir := filepath.Join(stateDir(t), "state")
+		dir := filepath.Join(ownMemory(t, "mode=700"), "state")
 		mkdir(t, dir, 0o777)
 		mended(t, Store, Warning, "by others", "chmod 0700 "+dir, func() []Finding { return storeFindings(dir) })
 	})

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"hookbridge/internal/process"
 	"hookbridge/internal/store"
 )
 
@@ -67,7 +68,7 @@ func checkContents(dir string) (f Finding, held int) {
 	case err != nil:
 		return problem(Store, dir, err.Error(), "ls -l "+word(about.Path)), 0
 	}
-	if boot, err := store.Boot(); err == nil && about.Boot != boot {
+	if boot, err := process.Boot(); err == nil && about.Boot != boot {
 		return ok(Store, dir, about.Path+" is that of another boot: the agent drops it"), 0
 	}
 	return ok(Store, dir, fmt.Sprintf("%s: schema %d, of this boot; %s and %s announced, %s to be made",

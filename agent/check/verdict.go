@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"hookbridge/agent"
+	"hookbridge/exec"
 	"hookbridge/translate"
 )
 
@@ -36,7 +36,7 @@ func (h libvirtHost) checkVerdict() []Finding {
 	verdict := h.daemon.Verdict(version)
 	text := verdict.Reason
 	if isBackport(h.daemon.Marks, version) {
-		text += fmt.Sprintf(", though libvirt %s has none: a vendor's backport", agent.VersionText(version))
+		text += fmt.Sprintf(", though libvirt %s has none: a vendor's backport", translate.VersionText(version))
 	}
 	if len(verdict.Native) > 0 {
 		text += "; libvirtd makes " + listed(verdict.Native)
@@ -78,7 +78,7 @@ func (h libvirtHost) replayed(v translate.Verdict) translate.Ops {
 func (h libvirtHost) sharesScripts() bool {
 	theirs := h.daemon.HookDirs
 	if len(theirs) == 0 {
-		theirs = []string{"/etc/libvirt/hooks"}
+		theirs = []string{exec.DefaultDir}
 	}
 	return slices.ContainsFunc(theirs, func(dir string) bool { return sameFile(dir, h.hookDir) })
 }

@@ -78,11 +78,11 @@ The exit status is 1 if a script failed, or would not be run.`,
 	return cmd
 }
 
-// errScriptFailed makes the exit status of a call that failed. The report has said
+// scriptFailedError makes the exit status of a call that failed. The report has said
 // everything.
-type scriptFailed struct{}
+type scriptFailedError struct{}
 
-func (scriptFailed) Error() string { return "" }
+func (scriptFailedError) Error() string { return "" }
 
 func (o *fireOptions) run(cmd *cobra.Command) error {
 	if !slices.Contains(opNames(), string(o.request.Op)) {
@@ -107,7 +107,7 @@ func (o *fireOptions) run(cmd *cobra.Command) error {
 		_, err = io.WriteString(out, p.String())
 	}
 	if err == nil && report.Failed {
-		err = scriptFailed{}
+		err = scriptFailedError{}
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hookbridge/exec"
 	"hookbridge/internal/config"
 	"hookbridge/internal/gate"
 	"hookbridge/internal/gate/ask"
@@ -47,7 +48,7 @@ refuse it. A guest hook that is there already is kept, and runs first.`,
 // where adds the flags that say which hooks are meant.
 func (o *gateOptions) where(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&o.guests, "guest", gate.Guests, "guest hooks: a comma separated `list` of qemu and lxc")
-	cmd.Flags().StringVar(&o.hookDir, "hook-dir", "/etc/libvirt/hooks", "libvirt's hook `directory`")
+	cmd.Flags().StringVar(&o.hookDir, "hook-dir", exec.DefaultDir, "libvirt's hook `directory`")
 }
 
 func gateInstallCommand() *cobra.Command {

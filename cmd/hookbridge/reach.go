@@ -12,6 +12,7 @@ import (
 	"hookbridge/agent"
 	"hookbridge/internal/api"
 	"hookbridge/internal/config"
+	"hookbridge/internal/gate/ask"
 	"hookbridge/translate"
 )
 
@@ -25,7 +26,7 @@ type reach struct {
 
 func (r *reach) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&r.socket, "socket", "", "`path` of the agent's socket (default /run/hookbridge/hookbridge.sock)")
+	f.StringVar(&r.socket, "socket", "", "`path` of the agent's socket (default "+ask.DefaultSocket+")")
 	f.StringVar(&r.stateDir, "state-dir", "", "the agent's state `directory`, for one with a state of its own")
 	f.StringVar(&r.config, "config", config.DefaultPath, "the agent's configuration `file`")
 	_ = cmd.MarkFlagDirname("state-dir")

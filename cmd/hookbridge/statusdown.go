@@ -13,6 +13,7 @@ import (
 	"hookbridge/internal/api"
 	"hookbridge/internal/config"
 	"hookbridge/internal/history"
+	"hookbridge/internal/process"
 	"hookbridge/internal/store"
 )
 
@@ -57,7 +58,7 @@ func lookFromOutside(ctx context.Context, s config.Settings, why error) outside 
 			o.Holder = -1
 		}
 	case err == nil:
-		if boot, bootErr := store.Boot(); bootErr == nil && boot == about.Boot {
+		if boot, bootErr := process.Boot(); bootErr == nil && boot == about.Boot {
 			o.Networks, o.Guests, o.Calls = about.Kept[store.Networks], about.Kept[store.Domains], about.Kept[store.Calls]
 		}
 	case !errors.Is(err, fs.ErrNotExist):

@@ -59,7 +59,7 @@ func (p *sheet) status(s *agent.Status) {
 func troubles(s *agent.Status) (all []string) {
 	for i := range s.Connections {
 		c := &s.Connections[i]
-		if !c.Connected && !(c.Optional && c.Reconnects == 0 && c.LibvirtDaemon == "") {
+		if !c.Connected && (!c.Optional || c.Reconnects > 0 || c.LibvirtDaemon != "") {
 			all = append(all, "no connection to "+c.URI)
 		}
 	}

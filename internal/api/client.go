@@ -107,8 +107,8 @@ func (c *Client) History(ctx context.Context, q HistoryQuery, take func(history.
 		if err := json.Unmarshal(line, &e); err != nil {
 			return fmt.Errorf("the agent's answer cannot be read: %w", err)
 		}
-		if e.failure.Error != "" {
-			return errors.New(e.failure.Error)
+		if e.Error != "" {
+			return errors.New(e.Error)
 		}
 		if err := take(e.Entry); err != nil {
 			return err

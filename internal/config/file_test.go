@@ -62,7 +62,7 @@ func TestMistakes(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"unknown", "hook_dir = '/x'\n  color = 1", `line 2, column 3: unknown key "color"; hookbridge.toml(5) lists the keys`},
 		{"as the flag is written", "hook-dir = '/x'", `line 1, column 1: unknown key "hook-dir"; did you mean hook_dir?`},
-		{"slip of the pen", "paralel = 1", `line 1, column 1: unknown key "paralel"; did you mean parallel?`},
+		{"slip of the pen", "parallal = 1", `line 1, column 1: unknown key "parallal"; did you mean parallel?`},
 		{"from another table", "listen = ':1'", `line 1, column 1: unknown key "listen"; did you mean listen in [metrics]?`},
 		{"as the flag is written, of a table", "gate-timeout = '1s'", `line 1, column 1: unknown key "gate-timeout"; did you mean timeout in [gate]?`},
 		{"below a table", "[gate]\nhook_dir = '/x'", `line 2, column 1: unknown key "gate.hook_dir"; hook_dir belongs above the first [table]`},

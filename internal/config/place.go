@@ -77,6 +77,7 @@ type refuser struct{ raw any }
 
 var errRefused = errors.New("refused")
 
+// UnmarshalTOML makes it a [toml.Unmarshaler], which gets the value as it was read.
 func (r *refuser) UnmarshalTOML(raw any) error {
 	r.raw = raw
 	return errRefused

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"hookbridge/exec"
 	"hookbridge/internal/gate/ask"
 	"hookbridge/translate"
 )
@@ -64,8 +65,8 @@ type Metrics struct {
 // Default returns the defaults.
 func Default() Settings {
 	return Settings{
-		HookDir:    "/etc/libvirt/hooks",
-		StateDir:   "/run/hookbridge",
+		HookDir:    exec.DefaultDir,
+		StateDir:   ask.RunDir,
 		HistoryDir: "/var/lib/hookbridge/history",
 		Socket:     ask.DefaultSocket,
 		OnFailure:  "undo",

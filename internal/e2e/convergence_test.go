@@ -179,8 +179,8 @@ func (w *turmoil) settle() {
 		w.startAgent()
 		w.awaitWatching()
 	}
-	if announced, real := w.announced(), w.real(); !slices.Equal(announced, real) {
-		w.t.Errorf("announced in the end:\n%s\nthere is:\n%s", strings.Join(announced, "\n"), strings.Join(real, "\n"))
+	if announced, there := w.announced(), w.real(); !slices.Equal(announced, there) {
+		w.t.Errorf("announced in the end:\n%s\nthere is:\n%s", strings.Join(announced, "\n"), strings.Join(there, "\n"))
 	}
 }
 

@@ -234,7 +234,7 @@ func TestGateOfAStoppedAgent(t *testing.T) {
 	signal(syscall.SIGCONT)
 	s.ours.WaitFor(t, "front", "plugged")
 	s.b.awaitLine(t, "not undone: the guest was let pass by the gate")
-	if !s.running("g") {
+	if !s.guestRuns() {
 		t.Error("the guest was destroyed")
 	}
 	signal(syscall.SIGSTOP)

@@ -97,7 +97,15 @@ func (s *scene) listed(what string, args ...string) bool {
 }
 
 func (s *scene) activeNetwork(name string) bool { return s.listed(name, "net-list", "--name") }
-func (s *scene) running(name string) bool       { return s.listed(name, "list", "--name") }
+func (s *scene) guestRuns() bool                { return s.listed("g", "list", "--name") }
+
+// guestInFront starts network front and guest g with an interface in it: three calls.
+func (s *scene) guestInFront() {
+	s.t.Helper()
+	s.DefineAndStart(s.t, testhost.NAT("front", 81))
+	s.StartGuest(s.t, testhost.Guest{Name: "g", NICs: nics("front")})
+	s.ours.WaitN(s.t, 3)
+}
 
 // dnsmasqs returns the command lines of the host's dnsmasq processes.
 func (s *scene) dnsmasqs() string {
@@ -157,7 +165,7 @@ func TestUndoPluggedOfAFreshGuest(t *testing.T) {
 	s.errorLine("network=back", "op=plugged", "domain=g", mac(2), "undo=done",
 		"undone: the guest was destroyed; 1 interface that was plugged gets unplugged")
 	s.ours.WaitFor(t, "front", "unplugged")
-	if s.running("g") {
+	if s.guestRuns() {
 		t.Error("the guest still runs")
 	}
 	s.idle()
@@ -211,9 +219,7 @@ func TestUndoHotPlug(t *testing.T) {
 // of it again.
 func TestUndoHotPlugOfAGuestThatDoesNotAnswer(t *testing.T) {
 	s := undoScene(t, nil)
-	s.DefineAndStart(t, testhost.NAT("front", 81))
-	s.StartGuest(t, testhost.Guest{Name: "g", NICs: nics("front")})
-	s.ours.WaitN(t, 3)
+	s.guestInFront()
 	rule := s.ours.Set(t, "front", "plugged", refusal)
 	s.Attach(t, "g", testhost.NIC{Network: "front", MAC: mac(2)})
 	s.errorLine("network=front", "op=plugged", "domain=g", mac(2), "undo=done",
@@ -231,9 +237,7 @@ func TestUndoHotPlugOfAGuestThatDoesNotAnswer(t *testing.T) {
 // from there.
 func TestUndoDeviceUpdate(t *testing.T) {
 	s := undoScene(t, nil)
-	s.DefineAndStart(t, testhost.NAT("front", 81))
-	s.StartGuest(t, testhost.Guest{Name: "g", NICs: nics("front")})
-	s.ours.WaitN(t, 3)
+	s.guestInFront()
 	s.DefineAndStart(t, testhost.NAT("back", 82))
 	s.ours.WaitN(t, 5)
 	s.ours.Set(t, "back", "plugged", refusal)
@@ -270,7 +274,7 @@ func TestNoUndoForAMigratedGuest(t *testing.T) {
 	}
 	s.errorLine("network=front", "op=plugged", "domain=g", mac(1), "undo=none", "not undone: the guest was migrated in")
 	s.idle()
-	if !s.running("g") {
+	if !s.guestRuns() {
 		t.Error("a guest that was migrated in was destroyed")
 	}
 	s.madeInAll("front start", "front started", "front plugged g "+mac(1), "front plugged g "+mac(2))
@@ -278,9 +282,7 @@ func TestNoUndoForAMigratedGuest(t *testing.T) {
 
 func TestNoUndoForARestoredGuest(t *testing.T) {
 	s := undoScene(t, nil)
-	s.DefineAndStart(t, testhost.NAT("front", 81))
-	s.StartGuest(t, testhost.Guest{Name: "g", NICs: nics("front")})
-	s.ours.WaitN(t, 3)
+	s.guestInFront()
 	file := filepath.Join(s.Scratch(), "g.save")
 	s.Virsh(t, "save", "g", file)
 	s.ours.WaitN(t, 4)
@@ -288,7 +290,7 @@ func TestNoUndoForARestoredGuest(t *testing.T) {
 	s.Virsh(t, "restore", file)
 	s.errorLine("network=front", "op=plugged", "domain=g", mac(1), "undo=none", "not undone: the guest was restored")
 	s.idle()
-	if !s.running("g") {
+	if !s.guestRuns() {
 		t.Error("a restored guest was destroyed")
 	}
 	s.madeInAll("front start", "front started", "front plugged g "+mac(1), "front unplugged g "+mac(1), "front plugged g "+mac(1))
@@ -342,7 +344,7 @@ func TestOnFailureLog(t *testing.T) {
 	s.StartGuest(t, testhost.Guest{Name: "g", NICs: nics("front", "front")})
 	s.ours.WaitN(t, 4)
 	s.idle()
-	if !s.activeNetwork("front") || !s.running("g") {
+	if !s.activeNetwork("front") || !s.guestRuns() {
 		t.Error("something was undone")
 	}
 	for _, l := range s.errors() {
@@ -422,7 +424,7 @@ func TestNoUndoForWhatWasThere(t *testing.T) {
 	s.RestartDaemon(t, syscall.SIGTERM)
 	s.b.awaitLine(t, "not undone: it was there before libvirtd was restarted")
 	s.idle()
-	if !s.activeNetwork("front") || !s.running("g") {
+	if !s.activeNetwork("front") || !s.guestRuns() {
 		t.Error("something was undone")
 	}
 	s.madeInAll("front start", "front started", "front plugged g "+mac(1), "front plugged g "+mac(1))
@@ -443,7 +445,7 @@ func TestNoUndoForANetworkInUse(t *testing.T) {
 	held.Release(t)
 	s.errorLine("network=front", "op=start", "undo=none", "not undone: 1 interface is plugged into the network")
 	s.ours.WaitN(t, 3)
-	if !s.activeNetwork("front") || !s.running("g") {
+	if !s.activeNetwork("front") || !s.guestRuns() {
 		t.Error("something was undone")
 	}
 	s.madeInAll("front start", "front started", "front plugged g "+mac(1))
@@ -486,7 +488,7 @@ func TestUndoThatFails(t *testing.T) {
 	s.StartDaemon(t)
 	s.ours.WaitN(t, 6)
 	s.idle()
-	if !s.running("g") {
+	if !s.guestRuns() {
 		t.Error("the undo was tried again")
 	}
 	s.madeInAll("front start", "front started", "front plugged g "+mac(1), "front plugged g "+mac(2),
@@ -510,7 +512,7 @@ func TestKilledInTheMidstOfAnUndo(t *testing.T) {
 	s.again()
 	s.b.awaitLines(t, "not undone: the agent was restarted before the call had ended", 2)
 	s.idle()
-	if !s.running("g") {
+	if !s.guestRuns() {
 		t.Error("an undo was made after a restart of the agent")
 	}
 	s.Virsh(t, "destroy", "g")

@@ -10,10 +10,14 @@ import (
 	"hookbridge/internal/testhost"
 )
 
-// The binding's types, under the names that users of a farm have for them.
+// Connect, Domain and Network are the binding's types, for users of a farm, which do
+// not import the binding.
 type (
+	// Connect is a connection to a farm.
 	Connect = libvirt.Connect
-	Domain  = libvirt.Domain
+	// Domain is one of a farm's guests.
+	Domain = libvirt.Domain
+	// Network is one of a farm's networks.
 	Network = libvirt.Network
 )
 

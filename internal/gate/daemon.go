@@ -27,7 +27,7 @@ type moment struct {
 const tick = 10 * time.Millisecond
 
 func now() (moment, error) {
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	boot, err := process.Boot()
 	if err != nil {
 		return moment{}, err
 	}
@@ -35,7 +35,7 @@ func now() (moment, error) {
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &up); err != nil {
 		return moment{}, err
 	}
-	return moment{Boot: string(bytes.TrimSpace(boot)), Ticks: up.Nano() / int64(tick)}, nil
+	return moment{Boot: boot, Ticks: up.Nano() / int64(tick)}, nil
 }
 
 // ago returns the moment of a time on the wall clock. What was before the boot is

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -179,7 +180,7 @@ func TestSettingsSurviveTheScript(t *testing.T) {
 		"#!/bin/sh\nexit 0\n": errNotOurs,
 		"":                    errNotOurs,
 	} {
-		if _, err := parse([]byte(change)); err != want {
+		if _, err := parse([]byte(change)); !errors.Is(err, want) {
 			t.Errorf("%.30q…: %v, want %v", change, err, want)
 		}
 	}

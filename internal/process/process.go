@@ -1,4 +1,5 @@
-// Package process tells one process from another by what the kernel says of it.
+// Package process tells one process from another, and one boot from another, by what
+// the kernel says of them.
 package process
 
 import (

@@ -36,7 +36,7 @@ func (r *Result) order(native, ours []Call, twin []int, c Circumstances) {
 					text := fmt.Sprintf("%s: libvirt %s, then %s; hookbridge %s, then %s", lane.name, native[twin[second]], native[twin[first]],
 						ours[first].Time.Format("15:04:05.000"), ours[second].Time.Format("15:04:05.000"))
 					if name := orderName(native, again, twin[second], twin[first], ours, first, second, c); name != "" {
-						r.allow(name, "%s", text)
+						r.allow(name, text)
 					} else {
 						r.Disorder = append(r.Disorder, text)
 					}

@@ -116,7 +116,11 @@ type frontier []reached
 func (f frontier) Len() int           { return len(f) }
 func (f frontier) Less(a, b int) bool { return f[a].cost < f[b].cost }
 func (f frontier) Swap(a, b int)      { f[a], f[b] = f[b], f[a] }
-func (f *frontier) Push(x any)        { *f = append(*f, x.(reached)) }
+
+// Push is for package heap, which calls it with a reached.
+func (f *frontier) Push(x any) { *f = append(*f, x.(reached)) }
+
+// Pop is for package heap, and returns a reached.
 func (f *frontier) Pop() any {
 	last := (*f)[len(*f)-1]
 	*f = (*f)[:len(*f)-1]

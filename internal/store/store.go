@@ -389,13 +389,3 @@ func (t *Tx) Pull(conn string, n int, fn func(value []byte) error) error {
 type CallID string
 
 func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
-
-// Boot returns the name of the current boot, which the kernel makes anew each
-// time.
-func Boot() (string, error) {
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return "", fmt.Errorf("the kernel does not tell which boot this is: %w", err)
-	}
-	return strings.TrimSpace(string(id)), nil
-}

@@ -198,13 +198,6 @@ func TestSecondIsToldWhoHoldsIt(t *testing.T) {
 	}
 }
 
-func TestBoot(t *testing.T) {
-	boot, err := Boot()
-	if err != nil || len(boot) != 36 {
-		t.Errorf("%q, %v", boot, err)
-	}
-}
-
 func TestQueueOfHints(t *testing.T) {
 	s := openStore(t, t.TempDir(), "boot")
 	for i := range 5 {

@@ -1,6 +1,7 @@
 package testhost
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -32,7 +33,7 @@ func lockCache(name string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	for err = unix.EINTR; err == unix.EINTR; {
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
 	}
 	if err != nil {

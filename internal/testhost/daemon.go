@@ -55,7 +55,7 @@ func (h *Host) writeDaemonConfig() error {
 		fmt.Sprintf(`host_uuid = "7e57ed00-0000-4000-8000-%012d"`, h.PID()),
 		`log_outputs = "2:file:/var/log/libvirt/libvirtd.log"`,
 	}, h.opts.daemonConf...)
-	qemu := append([]string{
+	qemu := []string{
 		`user = "root"`,
 		`group = "root"`,
 		`dynamic_ownership = 0`,
@@ -69,7 +69,7 @@ func (h *Host) writeDaemonConfig() error {
 		`stdio_handler = "file"`,
 		`vnc_listen = "127.0.0.1"`,
 		`nographics_allow_host_audio = 0`,
-	}, h.opts.qemuConf...)
+	}
 	for name, lines := range map[string][]string{
 		"libvirtd.conf": libvirtd,
 		"qemu.conf":     qemu,

@@ -50,7 +50,6 @@ type options struct {
 	noNative    bool
 	domainHooks bool
 	daemonConf  []string
-	qemuConf    []string
 	daemonEnv   []string
 }
 
@@ -72,11 +71,6 @@ func WithDomainHooks() Option { return func(o *options) { o.domainHooks = true }
 // WithDaemonConf appends lines to libvirtd.conf.
 func WithDaemonConf(lines ...string) Option {
 	return func(o *options) { o.daemonConf = append(o.daemonConf, lines...) }
-}
-
-// WithQEMUConf appends lines to qemu.conf.
-func WithQEMUConf(lines ...string) Option {
-	return func(o *options) { o.qemuConf = append(o.qemuConf, lines...) }
 }
 
 // WithDaemonEnv adds NAME=VALUE entries to libvirtd's environment, which is

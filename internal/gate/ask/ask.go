@@ -65,8 +65,11 @@ const (
 // may take for queue and scripts after it has accepted a call.
 const DefaultTimeout = 20 * time.Second
 
+// RunDir is where the agent has what lives as long as the boot: its socket and its state.
+const RunDir = "/run/hookbridge"
+
 // DefaultSocket is where the agent listens.
-const DefaultSocket = "/run/hookbridge/hookbridge.sock"
+const DefaultSocket = RunDir + "/hookbridge.sock"
 
 // Call is one call of a guest hook, in the form that the agent reads.
 type Call struct {

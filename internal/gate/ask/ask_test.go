@@ -262,20 +262,7 @@ func TestStoppedAgent(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	agent := exec.Command(os.Args[0], "-test.run=^TestAgentProcess$")
 	agent.Env = append(os.Environ(), "ASK_TEST_SOCKET="+socket)
-	ready, err := agent.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := agent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = agent.Process.Kill()
-		_ = agent.Wait()
-	})
-	if _, err := io.ReadFull(ready, make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
+	listening(t, agent)
 	if d := run("prepare", "--socket", socket, "--unavailable", "deny"); d.status != 0 {
 		t.Fatalf("before: %+v", d)
 	}
@@ -294,7 +281,26 @@ func TestStoppedAgent(t *testing.T) {
 	}
 }
 
-// TestAgentProcess is the agent of TestStoppedAgent.
+// listening starts a process that runs TestAgentProcess, and waits until it listens.
+func listening(t *testing.T, agent *exec.Cmd) {
+	t.Helper()
+	ready, err := agent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = agent.Process.Kill()
+		_ = agent.Wait()
+	})
+	if _, err := io.ReadFull(ready, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAgentProcess is the agent of other tests, in a process of its own.
 func TestAgentProcess(t *testing.T) {
 	socket := os.Getenv("ASK_TEST_SOCKET")
 	if socket == "" {
@@ -371,20 +377,7 @@ func foreignListener(t *testing.T, uid uint32) string {
 	agent.Env = []string{"ASK_TEST_SOCKET=" + socket, "TMPDIR=/tmp"}
 	agent.Dir = "/"
 	agent.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
-	ready, err := agent.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := agent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = agent.Process.Kill()
-		_ = agent.Wait()
-	})
-	if _, err := io.ReadFull(ready, make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
+	listening(t, agent)
 	if err := errors.Join(os.Chown(socket, 0, 0), os.Chown(filepath.Dir(socket), 0, 0)); err != nil {
 		t.Fatal(err)
 	}

@@ -77,6 +77,7 @@ type response struct {
 	status int
 }
 
+// Close closes the connection, and so gives up what has not been read.
 func (r *response) Close() { r.conn.Close() }
 
 func (r *response) text() string {

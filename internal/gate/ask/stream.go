@@ -77,4 +77,5 @@ func (s *stream) Write(p []byte) (int, error) {
 	return written, nil
 }
 
+// Close closes the socket. Nobody could do anything about an error.
 func (s *stream) Close() { _ = unix.Close(s.fd) }

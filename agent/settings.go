@@ -6,6 +6,7 @@ import (
 
 	"hookbridge/exec"
 	"hookbridge/internal/eventloop"
+	"hookbridge/internal/slack"
 	"hookbridge/translate"
 )
 
@@ -19,7 +20,7 @@ type settings struct {
 
 func settingsOf(cfg Config) *settings {
 	return &settings{
-		hooks:     &exec.Hooks{Dir: cfg.HookDir, Name: "network", Timeout: cfg.Timeout},
+		hooks:     &exec.Hooks{Dir: cfg.HookDir, Name: "network", Timeout: cfg.Timeout, TimerSlack: slack.Before()},
 		payload:   cfg.Payload,
 		onFailure: cfg.OnFailure,
 	}

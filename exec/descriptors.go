@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"math"
 	"os"
 	"strconv"
@@ -63,8 +64,8 @@ func (p *plumbing) write() {
 	for len(p.rest) > 0 {
 		n, err := unix.Write(p.feed, p.rest)
 		switch {
-		case err == unix.EINTR:
-		case err == unix.EAGAIN:
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
 			return
 		case err != nil:
 			p.rest = nil

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"sync"
 	"unicode"
@@ -58,8 +59,8 @@ func (c *capture) read(buf *[64 << 10]byte) {
 	for i := 0; i < 4 && !c.closed; i++ {
 		n, err := unix.Read(c.fd, buf[:])
 		switch {
-		case err == unix.EINTR:
-		case err == unix.EAGAIN:
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
 			return
 		case n <= 0:
 			c.closed = true

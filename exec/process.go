@@ -3,6 +3,7 @@ package exec
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -35,9 +36,9 @@ func (h *Hooks) start(ctx context.Context, path string, argv, env []string, pipe
 	closeOnExec()
 	for wait, waited := busyFirst, time.Duration(0); ; wait *= 2 {
 		started = time.Now()
-		c.pid, err = forkExec(path, argv, attr)
+		c.pid, err = h.forkExec(path, argv, attr)
 		c.pidfd = pidfd
-		if err != syscall.ETXTBSY || waited >= busyTotal {
+		if !errors.Is(err, syscall.ETXTBSY) || waited >= busyTotal {
 			return c, started, err
 		}
 		if h.busy != nil {
@@ -55,12 +56,18 @@ func (h *Hooks) start(ctx context.Context, path string, argv, env []string, pipe
 	}
 }
 
-// forkExec is syscall.ForkExec with no signal blocked in the child. It would inherit
-// what is blocked in the calling thread, which can come from whoever started this
-// process.
-func forkExec(path string, argv []string, attr *syscall.ProcAttr) (int, error) {
+// forkExec is syscall.ForkExec with no signal blocked in the child, and its timers as
+// exact as they should be. It would inherit both from the calling thread, which has them
+// from whoever started this process.
+func (h *Hooks) forkExec(path string, argv []string, attr *syscall.ProcAttr) (int, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	if h.TimerSlack > 0 {
+		before, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
+		if err == nil && unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(h.TimerSlack), 0, 0, 0) == nil {
+			defer unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(before), 0, 0, 0)
+		}
+	}
 	var none, before unix.Sigset_t
 	if unix.PthreadSigmask(unix.SIG_SETMASK, &none, &before) == nil {
 		defer unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
@@ -77,7 +84,7 @@ type child struct {
 // awaitExit returns when the child has ended. It does not reap it: as long as the
 // zombie is there, its number cannot be given to another process or group.
 func awaitExit(pid int) {
-	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	for errors.Is(unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"hookbridge/internal/history"
+	"hookbridge/internal/libvirtd"
 	"hookbridge/internal/store"
 )
 
@@ -167,7 +168,8 @@ func (a *Agent) assemble(ctx context.Context, keeper keeper, earlier kept) *runn
 	}
 	r.gate = &gate{
 		ledger: r.ledger, dispatcher: r.dispatcher, replay: r.replay, watchers: r.watchers, log: log,
-		hookDir: func() string { return r.caller.settings.Load().hooks.Dir },
+		calledBy: new(libvirtd.Callers).Of,
+		hookDir:  func() string { return r.caller.settings.Load().hooks.Dir },
 	}
 	r.caller.undoer = &undoer{settings: &r.caller.settings, ledger: r.ledger, watchers: r.watchers}
 	return r
@@ -189,10 +191,6 @@ func openStore(dir string, log *logrus.Logger) (*store.Store, error) {
 	return s, nil
 }
 
-// defaultConnect are the connections that a host may offer; those that it does
-// not offer are left alone.
-var defaultConnect = []string{"qemu:///system", "lxc:///"}
-
 // watchers returns one watcher for each connection. The connections to this
 // host's libvirtd share its networks; any other has networks of its own.
 func (a *Agent) watchers(ledger *ledger, replay *replay) []*watcher {
@@ -204,7 +202,7 @@ func (a *Agent) watchers(ledger *ledger, replay *replay) []*watcher {
 	var all []*watcher
 	for _, uri := range uris {
 		host := &hostNetworks{conn: uri}
-		if localDaemon(uri) {
+		if libvirtd.OnThisHost(uri) {
 			if local == nil {
 				local = host
 			}

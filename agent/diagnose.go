@@ -1,34 +1,14 @@
 package agent
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/sirupsen/logrus"
 	"libvirt.org/go/libvirt"
 
-	"hookbridge/internal/process"
-	"hookbridge/translate"
+	"hookbridge/internal/libvirtd"
 )
-
-// What follows is for a diagnosis of the host: what an agent would find, without
-// being one.
-
-// DefaultConnect returns the connections that are watched when none is named;
-// those that the host does not offer are left alone.
-func DefaultConnect() []string { return slices.Clone(defaultConnect) }
-
-// OnThisHost reports whether a connection is served by a libvirtd of this host.
-func OnThisHost(uri string) bool { return localDaemon(uri) }
-
-// VersionText prints one of libvirt's version numbers, such as 1002003.
-func VersionText(version uint32) string { return versionText(version) }
 
 // Answer is what a libvirt connection shows to one who asks.
 type Answer struct {
@@ -104,94 +84,11 @@ func Ask(uri string) Answer {
 	if _, err := activeNetworks(conn, has); err != nil && !hasCode(err, libvirt.ERR_NO_SUPPORT) {
 		return fail(StageNetworks, err)
 	}
-	has.found(Kicks, localDaemon(uri))
+	has.found(Kicks, libvirtd.OnThisHost(uri))
 	for _, f := range Features() {
 		if has.has(f) {
 			a.Features = append(a.Features, f)
 		}
 	}
 	return a
-}
-
-// LibvirtDaemon is what can be told of the libvirtd of this host without asking
-// it.
-type LibvirtDaemon struct {
-	PID     int
-	Program string // the name of the process
-
-	// Marks are what the files that it maps show of its hooks. MarksErr says why
-	// they cannot be had; then they are zero.
-	Marks    translate.Marks
-	MarksErr error
-
-	// Stopped says that the process is stopped by a signal or a debugger.
-	Stopped bool
-
-	// SocketDirs are the directories of the sockets that it listens on.
-	SocketDirs []string
-
-	// HookDirs are the hook directories that are built into it. They tell where it
-	// looks for scripts itself.
-	HookDirs []string
-}
-
-// ErrNoDaemon says that no libvirtd runs on this host.
-var ErrNoDaemon = errNoDaemon
-
-// FindLibvirtDaemon looks at the process that runs the network driver. The error
-// is ErrNoDaemon if there is none.
-func FindLibvirtDaemon() (LibvirtDaemon, error) {
-	d, err := findDaemon()
-	if err != nil {
-		return LibvirtDaemon{}, err
-	}
-	found := LibvirtDaemon{PID: d.PID, SocketDirs: d.socketDirs(), HookDirs: d.hookDirs()}
-	stat, err := process.Read(d.PID)
-	if err != nil {
-		return LibvirtDaemon{}, errNoDaemon // it has just ended
-	}
-	found.Program, found.Stopped = stat.Name, stat.Stopped
-	found.Marks, found.MarksErr = d.marks()
-	return found, nil
-}
-
-// Verdict says which operations this libvirtd runs itself. version is what it
-// answers when asked, 0 if it was not.
-func (d LibvirtDaemon) Verdict(version uint32) translate.Verdict {
-	return translate.Judge(d.Marks, version)
-}
-
-// hookDirs returns the hook directories in the files that a daemon maps:
-// LIBVIRT_HOOK_DIR, which is SYSCONFDIR/libvirt/hooks (src/util/virhook.c).
-func (d daemon) hookDirs() []string {
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", d.PID))
-	if err != nil {
-		return nil
-	}
-	const end = "/libvirt/hooks\x00"
-	var dirs []string
-	seen := map[string]bool{}
-	for line := range bytes.Lines(maps) {
-		region, path := mapping(string(line))
-		if path == "" || seen[path] || !strings.Contains(filepath.Base(path), "virt") {
-			continue
-		}
-		seen[path] = true
-		text, _, err := readMapped(d.PID, region, path)
-		if err != nil {
-			continue
-		}
-		for rest := text; ; {
-			i := bytes.Index(rest, []byte(end))
-			if i < 0 {
-				break
-			}
-			dir := string(rest[bytes.LastIndexByte(rest[:i], 0)+1:i]) + "/libvirt/hooks"
-			if filepath.IsAbs(dir) && !slices.Contains(dirs, dir) {
-				dirs = append(dirs, dir)
-			}
-			rest = rest[i+len(end):]
-		}
-	}
-	return dirs
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hookbridge/internal/history"
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
@@ -117,10 +118,10 @@ func (w *watcher) status() (ConnectionStatus, connectionStanding) {
 		LastError: now.failure, LastErrorTime: now.failed, DaemonRun: now.daemon,
 		FollowsNetworks: w.host.follows(w), NetworksKnownBy: w.host.conn,
 		Reconnects: max(0, now.sessions-1), HintsDropped: now.dropped, Overflows: now.overflows,
-		Ops: w.replay.status(w.host.conn), Sources: now.sources(localDaemon(w.uri)),
+		Ops: w.replay.status(w.host.conn), Sources: now.sources(libvirtd.OnThisHost(w.uri)),
 	}
 	if now.version != 0 {
-		c.LibvirtDaemon = versionText(now.version)
+		c.LibvirtDaemon = translate.VersionText(now.version)
 	}
 	c.HintsWaiting, c.HintsSpilled = w.live.waiting()
 	return c, now

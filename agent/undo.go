@@ -12,6 +12,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"hookbridge/exec"
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
@@ -118,7 +119,7 @@ func (u *undoer) consider(t task, verdict *exec.ScriptError) (undo bool, not Und
 // undoable reports whether undos are made on a connection: on those to this host
 // and on the test driver.
 func undoable(uri string) bool {
-	if localDaemon(uri) {
+	if libvirtd.OnThisHost(uri) {
 		return true
 	}
 	u, err := url.Parse(uri)

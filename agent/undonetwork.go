@@ -6,6 +6,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
@@ -55,7 +56,7 @@ func (w *watcher) destroyNetwork(conn *libvirt.Connect, was *translate.Network) 
 	if err != nil {
 		return ending{Undone: undoFailed(err)}
 	}
-	if seen.Active && localDaemon(w.uri) {
+	if seen.Active && libvirtd.OnThisHost(w.uri) {
 		seen.Generation, seen.Rewritten = generation(seen, w.live.statusDirs())
 	}
 	switch {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"libvirt.org/go/libvirt"
+
+	"hookbridge/translate"
 )
 
 // LibraryVersion returns the version of libvirt's client library, the host's
@@ -13,11 +15,5 @@ func LibraryVersion() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("libvirt's client library cannot be used: %w", err)
 	}
-	return versionText(v), nil
-}
-
-// versionText prints libvirt's version number, which is
-// major*1000000 + minor*1000 + release.
-func versionText(v uint32) string {
-	return fmt.Sprintf("%d.%d.%d", v/1000000, v/1000%1000, v%1000)
+	return translate.VersionText(v), nil
 }

@@ -49,7 +49,7 @@ func judgeByVersion(version uint32) Verdict {
 		updated = 2001000 // 128a8b2c9
 		ports   = 5005000 // 6394cf9768
 	)
-	text := fmt.Sprintf("%d.%d.%d", version/1000000, version/1000%1000, version%1000)
+	text := VersionText(version)
 	switch {
 	case version >= ports:
 		return Verdict{portEra(), "libvirt " + text + " has the network hook with port-created (judged by its version alone)"}
@@ -82,4 +82,10 @@ func (v Verdict) Auto() Ops {
 		}
 	}
 	return replay
+}
+
+// VersionText prints one of libvirt's version numbers, which are
+// major*1000000 + minor*1000 + release: "1.2.3" for 1002003.
+func VersionText(version uint32) string {
+	return fmt.Sprintf("%d.%d.%d", version/1000000, version/1000%1000, version%1000)
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"hookbridge/agent"
 	"hookbridge/translate"
 )
 
@@ -36,7 +35,7 @@ func (h libvirtHost) checkVerdict() []Finding {
 	verdict := h.daemon.Verdict(version)
 	text := verdict.Reason
 	if isBackport(h.daemon.Marks, version) {
-		text += fmt.Sprintf(", though libvirt %s has none: a vendor's backport", agent.VersionText(version))
+		text += fmt.Sprintf(", though libvirt %s has none: a vendor's backport", translate.VersionText(version))
 	}
 	if len(verdict.Native) > 0 {
 		text += "; libvirtd makes " + listed(verdict.Native)

@@ -1,4 +1,4 @@
-package agent
+package libvirtd
 
 import (
 	"os"
@@ -13,7 +13,7 @@ import (
 // runAs starts a process whose program file carries the given bytes, as a
 // libvirtd that was built with them would. It is a copy of sleep; what counts is
 // that the kernel has the file mapped.
-func runAs(t *testing.T, name, text string) (daemon, string) {
+func runAs(t *testing.T, name, text string) (Process, string) {
 	t.Helper()
 	program, err := os.ReadFile("/bin/sleep")
 	if err != nil {
@@ -32,7 +32,7 @@ func runAs(t *testing.T, name, text string) (daemon, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return daemon{cmd.Process.Pid, stat.Start}, path
+	return Process{cmd.Process.Pid, stat.Start}, path
 }
 
 func TestMarksOfARunningDaemon(t *testing.T) {
@@ -48,7 +48,7 @@ func TestMarksOfARunningDaemon(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, _ := runAs(t, "libvirtd", c.text)
-			m, err := d.marks()
+			m, err := d.Marks()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +69,7 @@ func TestMarksOfAnUpgradedDaemon(t *testing.T) {
 	if err := os.WriteFile(path, []byte("\x00port-created\x00<hookData>"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	m, err := d.marks()
+	m, err := d.Marks()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestMarksOfAnUpgradedDaemon(t *testing.T) {
 
 func TestFindDaemonByItsName(t *testing.T) {
 	d, _ := runAs(t, "virtnetworkd", "")
-	got, err := findDaemon()
+	got, err := Find()
 	if err != nil {
 		t.Fatal(err)
 	}

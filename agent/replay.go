@@ -6,23 +6,6 @@ import (
 	"hookbridge/translate"
 )
 
-// judgeDaemon says which operations the libvirtd behind a connection runs
-// itself. version is what it answers when asked for its own.
-func judgeDaemon(uri string, version uint32) translate.Verdict {
-	if !localDaemon(uri) {
-		return translate.Verdict{
-			Native: translate.Ops{},
-			Reason: "the test driver and connections to other hosts run no hooks on this host",
-		}
-	}
-	marks := translate.Marks{}
-	if d, err := findDaemon(); err == nil {
-		// Marks that cannot be had leave the version, and the verdict says so.
-		marks, _ = d.marks()
-	}
-	return translate.Judge(marks, version)
-}
-
 // replay holds the operations to replay, by the connection that a network is
 // known by. A verdict is made anew at each connect.
 type replay struct {

@@ -1,4 +1,4 @@
-package agent
+package libvirtd
 
 import (
 	"bytes"
@@ -19,8 +19,8 @@ import (
 // hooks: the monolithic daemon, and since libvirt 5.6 one of its own.
 var daemonNames = []string{"virtnetworkd", "libvirtd"}
 
-// daemon is one run of a libvirt daemon of this host.
-type daemon struct {
+// Process is one run of a libvirt daemon of this host.
+type Process struct {
 	PID int
 
 	// Start is when it was started, in clock ticks since boot
@@ -30,22 +30,24 @@ type daemon struct {
 }
 
 // String names the run.
-func (d daemon) String() string { return fmt.Sprintf("pid %d started at %d", d.PID, d.Start) }
+func (p Process) String() string { return fmt.Sprintf("pid %d started at %d", p.PID, p.Start) }
 
-var errNoDaemon = errors.New("no libvirtd runs on this host")
+// ErrNone says that no libvirtd runs on this host.
+var ErrNone = errors.New("no libvirtd runs on this host")
 
-// findDaemon looks for the process that runs the network driver. It must share
-// the agent's mounts: a libvirtd inside a container is not this host's.
-func findDaemon() (daemon, error) {
+// Find looks for the process that runs the network driver. It must share the
+// caller's mounts: a libvirtd inside a container is not this host's. The error is
+// [ErrNone], or one of reading /proc.
+func Find() (Process, error) {
 	own, err := os.Readlink("/proc/self/ns/mnt")
 	if err != nil {
-		return daemon{}, fmt.Errorf("the processes of this host cannot be read: %w", err)
+		return Process{}, fmt.Errorf("the processes of this host cannot be read: %w", err)
 	}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return daemon{}, fmt.Errorf("the processes of this host cannot be read: %w", err)
+		return Process{}, fmt.Errorf("the processes of this host cannot be read: %w", err)
 	}
-	best, rank := daemon{}, len(daemonNames)
+	best, rank := Process{}, len(daemonNames)
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil {
@@ -60,23 +62,23 @@ func findDaemon() (daemon, error) {
 			continue
 		}
 		if ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", pid)); err == nil && ns == own {
-			best, rank = daemon{pid, stat.Start}, r
+			best, rank = Process{pid, stat.Start}, r
 		}
 	}
 	if best.PID == 0 {
-		return best, errNoDaemon
+		return best, ErrNone
 	}
 	return best, nil
 }
 
-// marks looks through the files that a running daemon has mapped. Those on disk
+// Marks looks through the files that a running daemon has mapped. Those on disk
 // may be newer ones already, after an upgrade without a restart: the kernel
-// still has the mapped ones, and they count.
-func (d daemon) marks() (translate.Marks, error) {
+// still has the mapped ones, and they count. The error says which cannot be read.
+func (p Process) Marks() (translate.Marks, error) {
 	m := translate.Marks{}
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", d.PID))
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID))
 	if err != nil {
-		return m, fmt.Errorf("the files of libvirtd (pid %d) cannot be read: %w", d.PID, err)
+		return m, fmt.Errorf("the files of libvirtd (pid %d) cannot be read: %w", p.PID, err)
 	}
 	replaced := false
 	seen := map[string]bool{}
@@ -86,7 +88,7 @@ func (d daemon) marks() (translate.Marks, error) {
 			continue
 		}
 		seen[path] = true
-		text, gone, err := readMapped(d.PID, region, path)
+		text, gone, err := readMapped(p.PID, region, path)
 		if err != nil {
 			return translate.Marks{}, err
 		}
@@ -96,9 +98,9 @@ func (d daemon) marks() (translate.Marks, error) {
 		m.PortCreated = m.PortCreated || bytes.Contains(text, []byte("\x00port-created\x00"))
 	}
 	if len(seen) == 0 {
-		return m, fmt.Errorf("libvirtd (pid %d) maps no files of libvirt's", d.PID)
+		return m, fmt.Errorf("libvirtd (pid %d) maps no files of libvirt's", p.PID)
 	}
-	m.Source = fmt.Sprintf("the running libvirtd (pid %d)", d.PID)
+	m.Source = fmt.Sprintf("the running libvirtd (pid %d)", p.PID)
 	if replaced {
 		m.Source += ", upgraded on disk but not restarted,"
 	}

@@ -1,13 +1,6 @@
 package libvirtd
 
 import (
-	"bytes"
-	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
-
 	"hookbridge/internal/process"
 	"hookbridge/translate"
 )
@@ -54,39 +47,4 @@ func Look() (Daemon, error) {
 // answers when asked, 0 if it was not.
 func (d Daemon) Verdict(version uint32) translate.Verdict {
 	return translate.Judge(d.Marks, version)
-}
-
-// HookDirs returns the hook directories in the files that a daemon maps:
-// LIBVIRT_HOOK_DIR, which is SYSCONFDIR/libvirt/hooks (src/util/virhook.c).
-func (p Process) HookDirs() []string {
-	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID))
-	if err != nil {
-		return nil
-	}
-	const end = "/libvirt/hooks\x00"
-	var dirs []string
-	seen := map[string]bool{}
-	for line := range bytes.Lines(maps) {
-		region, path := mapping(string(line))
-		if path == "" || seen[path] || !strings.Contains(filepath.Base(path), "virt") {
-			continue
-		}
-		seen[path] = true
-		text, _, err := readMapped(p.PID, region, path)
-		if err != nil {
-			continue
-		}
-		for rest := text; ; {
-			i := bytes.Index(rest, []byte(end))
-			if i < 0 {
-				break
-			}
-			dir := string(rest[bytes.LastIndexByte(rest[:i], 0)+1:i]) + "/libvirt/hooks"
-			if filepath.IsAbs(dir) && !slices.Contains(dirs, dir) {
-				dirs = append(dirs, dir)
-			}
-			rest = rest[i+len(end):]
-		}
-	}
-	return dirs
 }

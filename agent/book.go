@@ -224,13 +224,13 @@ func (b *book) told(f Finished) {
 		if n := b.networks[k]; n != nil {
 			n.last = &r
 		}
-		if f.Call.Op == translate.OpStart && f.Undo.Result == UndoDone {
+		if f.Call.Op == translate.OpStart && f.Undo.Result == translate.UndoDone {
 			delete(b.networks, k) // there is no stopped
 		}
 		return
 	}
 	nic := interfaceKey{k, f.Call.Domain.UUID, f.Call.NIC.MAC}
-	if f.Undo.Result == UndoDone {
+	if f.Undo.Result == translate.UndoDone {
 		// What the script has refused gets no unplugged.
 		if b.unplug(nic); f.Call.Undo.Kind == translate.UndoDomain {
 			delete(b.guests, nic.uuid)

@@ -51,8 +51,8 @@ type CallResult struct {
 	Stderr   string           `json:"stderr,omitempty"` // its first line
 	Duration history.Duration `json:"duration_ms"`      // of all scripts
 
-	Undo     UndoResult `json:"undo,omitempty"`
-	UndoText string     `json:"undo_text,omitempty"`
+	Undo     translate.UndoResult `json:"undo,omitempty"`
+	UndoText string               `json:"undo_text,omitempty"`
 }
 
 func resultOfCall(f Finished) CallResult {
@@ -91,6 +91,6 @@ func resultOfEntry(e history.Entry) CallResult {
 			Network: e.Network, Op: translate.Op(e.Op), Connection: e.Conn, Domain: e.Domain, MAC: e.MAC, Cause: translate.Cause(e.Cause),
 		},
 		Run: e.Run, Time: e.Time, Result: e.Result, Failed: e.Failed, Script: e.Script, Stderr: line,
-		Duration: e.Duration, Undo: UndoResult(e.Undo), UndoText: e.UndoText,
+		Duration: e.Duration, Undo: translate.UndoResult(e.Undo), UndoText: e.UndoText,
 	}
 }

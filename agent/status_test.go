@@ -77,7 +77,7 @@ func TestStatus(t *testing.T) {
 		!i.LastCall.Failed || i.LastCall.Result != "exit 3" || i.LastCall.Stderr != "no address left" {
 		t.Errorf("interface: %+v, %+v", i, i.LastCall)
 	}
-	if len(s.Failures) != 1 || s.Failures[0].Undo != UndoNotDone || !strings.Contains(s.Failures[0].UndoText, "on_failure is log") {
+	if len(s.Failures) != 1 || s.Failures[0].Undo != translate.UndoNotDone || !strings.Contains(s.Failures[0].UndoText, "on_failure is log") {
 		t.Errorf("failures: %+v", s.Failures)
 	}
 	if s.Calls.Made != 3 || s.Undo.NotDone != 1 || s.Reconciles.Made[ComparedAtConnect] != 1 || s.Reconciles.Found[translate.OpPlugged] != 1 || len(s.Running) != 0 {
@@ -206,20 +206,20 @@ func TestBook(t *testing.T) {
 	// A refusal that is undone leaves nothing behind.
 	hot := call(translate.OpPlugged, "2")
 	hot.Undo.Kind = translate.UndoPlug
-	tell(hot, Undone{UndoDone, ""}, refused)
+	tell(hot, Undone{translate.UndoDone, ""}, refused)
 	if b.plugged(nic("2")) != nil {
 		t.Error("the refused interface is still there")
 	}
 	boot := call(translate.OpPlugged, "1")
 	boot.Undo.Kind = translate.UndoDomain
-	tell(boot, Undone{UndoDone, ""}, refused)
+	tell(boot, Undone{translate.UndoDone, ""}, refused)
 	if len(b.guests) != 0 {
 		t.Errorf("the destroyed guest is still there: %+v", b.guests)
 	}
 	plan(at.Add(3), call(translate.OpStopped, ""))
 	plan(at.Add(4), call(translate.OpStart, ""))
 	start := call(translate.OpStart, "")
-	tell(start, Undone{UndoDone, ""}, refused)
+	tell(start, Undone{translate.UndoDone, ""}, refused)
 	if len(b.networks) != 0 {
 		t.Errorf("the refused network is still there: %+v", b.networks)
 	}

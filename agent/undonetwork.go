@@ -47,7 +47,7 @@ type ending struct {
 }
 
 // stays reports whether the object is still there, so that all goes on.
-func (e ending) stays() bool { return e.Result != UndoDone && !e.gone }
+func (e ending) stays() bool { return e.Result != translate.UndoDone && !e.gone }
 
 // destroyNetwork destroys the network unless it has another life by now, or
 // interfaces are plugged into it.

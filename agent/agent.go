@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"hookbridge/agent/book"
 	"hookbridge/internal/history"
 	"hookbridge/internal/libvirtd"
 	"hookbridge/internal/store"
@@ -135,7 +136,7 @@ func (a *Agent) assemble(ctx context.Context, keeper keeper, earlier kept) *runn
 	r := &running{keeper: keeper, replay: newReplay(a.cfg.Ops), started: time.Now()}
 	r.caller = &caller{
 		ops:    r.replay.ops,
-		book:   newBook(),
+		book:   book.New(),
 		keeper: keeper,
 		log:    log,
 		onCall: a.cfg.OnCall,
@@ -144,14 +145,18 @@ func (a *Agent) assemble(ctx context.Context, keeper keeper, earlier kept) *runn
 	r.caller.count.restore(earlier.counts)
 	// Scripts are not tied to ctx: they are let finish.
 	r.dispatcher = newDispatcher(context.WithoutCancel(ctx), a.cfg.Parallel, r.caller.call)
-	r.caller.book.restore(earlier)
+	r.caller.book.Restore(earlier.networks, earlier.domains)
 	r.ledger = newLedger(func(c chain) {
-		r.caller.book.planned(c)
+		for i := range c.tasks {
+			r.caller.book.Planned(&c.tasks[i].call, c.planned, c.tasks[i].retry)
+		}
 		r.dispatcher.submit(c)
 	}, keeper)
 	r.ledger.tally = func(c chain) (counts []keptCount, ok bool) {
 		if counts, ok = r.caller.tally(r.dispatcher, c); ok {
-			r.caller.book.remembered(c)
+			for i := range c.tasks {
+				r.caller.book.Remembered(&c.tasks[i].call, c.planned)
+			}
 		}
 		return counts, ok
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"hookbridge/agent/book"
 	"hookbridge/internal/history"
 	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
@@ -24,9 +25,7 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 		return s, err
 	}
 	if dir := a.cfg.HistoryDir; dir != "" {
-		r.caller.book.recalled.Do(func() {
-			r.caller.book.recall(history.Read(dir, history.Filter{Since: bootTime()}))
-		})
+		r.caller.book.Recall(history.Read(dir, history.Filter{Since: bootTime()}))
 	}
 	s.Networks = networksOfStatus(r.ledger, r.caller.book, r.dispatcher.load())
 	return s, nil
@@ -62,8 +61,8 @@ func (a *Agent) summary(ctx context.Context) (Status, *running, error) {
 	if r.caller.history != nil {
 		s.History = HistoryStatus{Dir: a.cfg.HistoryDir, Dropped: r.caller.history.Dropped()}
 	}
-	s.Running, s.Failures, s.Reconciles.Found = r.caller.book.lists()
-	s.Running, s.Failures = append([]RunningCall{}, s.Running...), append([]CallResult{}, s.Failures...)
+	s.Running, s.Failures, s.Reconciles.Found = r.caller.book.Lists()
+	s.Running, s.Failures = append([]book.RunningCall{}, s.Running...), append([]book.CallResult{}, s.Failures...)
 
 	s.Connections, s.Reconciles.Made = []ConnectionStatus{}, map[Comparison]int{}
 	for _, w := range r.watchers {
@@ -189,13 +188,13 @@ func (s *connectionStanding) sources(local bool) []SourceStatus {
 }
 
 // networksOfStatus puts together what is announced.
-func networksOfStatus(l *ledger, b *book, lanes map[string]int) []NetworkStatus {
+func networksOfStatus(l *ledger, b *book.Book, lanes map[string]int) []NetworkStatus {
 	all := map[string]*NetworkStatus{}
 	l.mu.Lock()
 	for k, a := range l.networks {
-		n := b.network(k)
+		n := b.Network(a.Conn, a.Name)
 		all[k] = &NetworkStatus{
-			Name: a.Name, Connection: a.Conn, UUID: a.UUID, Up: true, Since: n.since, LastCall: n.last,
+			Name: a.Name, Connection: a.Conn, UUID: a.UUID, Up: true, Since: n.Since, LastCall: n.Last,
 			Planned: lanes[k], Inexact: a.Inexact, Interfaces: []InterfaceStatus{},
 		}
 	}
@@ -208,16 +207,16 @@ func networksOfStatus(l *ledger, b *book, lanes map[string]int) []NetworkStatus 
 					continue
 				}
 				k := key(conn, nics[i].Network)
-				n := b.nic(interfaceKey{k, d.UUID, nics[i].MAC})
-				if n.since.IsZero() && !refused {
-					n.since = noticed
+				n := b.Interface(book.Interface{Connection: conn, Network: nics[i].Network, UUID: d.UUID, MAC: nics[i].MAC})
+				if n.Since.IsZero() && !refused {
+					n.Since = noticed
 				}
 				if all[k] == nil {
 					all[k] = &NetworkStatus{Name: nics[i].Network, Connection: conn, Planned: lanes[k], Interfaces: []InterfaceStatus{}}
 				}
 				all[k].Interfaces = append(all[k].Interfaces, InterfaceStatus{
 					Guest: d.Name, UUID: d.UUID, ID: d.ID, Connection: d.Conn, MAC: nics[i].MAC, Target: nics[i].Target,
-					Refused: refused, Since: n.since, LastCall: n.last,
+					Refused: refused, Since: n.Since, LastCall: n.Last,
 				})
 			}
 		}

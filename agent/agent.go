@@ -55,6 +55,21 @@ func (a *Agent) parts(ctx context.Context) (*running, error) {
 	}
 }
 
+// Healthy returns nil while the agent runs, and else why it does not.
+func (a *Agent) Healthy() error {
+	select {
+	case <-a.ended:
+		return errEnded
+	default:
+	}
+	select {
+	case <-a.ready:
+		return nil
+	default:
+		return errNotYet
+	}
+}
+
 var (
 	errEnded  = errors.New("the agent has ended")
 	errNotYet = errors.New("the agent does not run yet")
@@ -68,6 +83,18 @@ func New(cfg Config) (*Agent, error) {
 		return nil, err
 	}
 	return &Agent{cfg: cfg, ready: make(chan struct{}), ended: make(chan struct{})}, nil
+}
+
+// Observe makes the agent tell also fn of each finished call, like [Config.OnCall]. It
+// must be called before Run.
+func (a *Agent) Observe(fn func(Finished)) {
+	first := a.cfg.OnCall
+	a.cfg.OnCall = func(f Finished) {
+		if first != nil {
+			first(f)
+		}
+		fn(f)
+	}
 }
 
 // Run watches until ctx is cancelled, then takes no more events, lets the

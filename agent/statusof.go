@@ -126,67 +126,6 @@ func (w *watcher) status() (ConnectionStatus, connectionStanding) {
 	return c, now
 }
 
-// status says of every operation who makes its calls, and why.
-func (r *replay) status(conn string) []OpStatus {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	verdict, judged := r.verdicts[conn]
-	ops := r.fixed
-	if ops == nil {
-		ops = verdict.Auto()
-	}
-	all := make([]OpStatus, 0, len(translate.AllOps()))
-	for _, op := range translate.AllOps() {
-		o := OpStatus{Op: op}
-		switch {
-		case !judged && r.fixed == nil:
-			o.State, o.Why = OpUnknown, "there has been no connection to libvirt yet"
-		case ops[op] && r.fixed != nil && verdict.Native[op]:
-			o.State, o.Why = OpReplayed, "the configuration names it, and libvirtd makes these calls, too"
-		case ops[op] && r.fixed != nil:
-			o.State, o.Why = OpReplayed, "the configuration names it"
-		case ops[op]:
-			o.State, o.Why = OpReplayed, verdict.Reason
-		case verdict.Native[op]:
-			o.State, o.Why = OpNative, verdict.Reason
-		case r.fixed != nil:
-			o.State, o.Why = OpOff, "the configuration does not name it"
-		default:
-			o.State, o.Why = OpOff, "newer than libvirt 1.2.2: only made where the configuration names it"
-		}
-		all = append(all, o)
-	}
-	return all
-}
-
-// sources says how each kind of change is noticed.
-func (s *connectionStanding) sources(local bool) []SourceStatus {
-	missed := SourceOff
-	switch {
-	case s.have[Kicks] && local:
-		missed = SourceKick
-	case s.interval > 0:
-		missed = SourceReconcile
-	}
-	by := func(change string, f Feature, without Source) SourceStatus {
-		if f != "" && s.have[f] {
-			return SourceStatus{Change: change, Source: SourceEvent, Feature: f}
-		}
-		return SourceStatus{Change: change, Source: without}
-	}
-	if s.sessions == 0 {
-		return []SourceStatus{}
-	}
-	return []SourceStatus{
-		{Change: "guests", Source: SourceEvent},
-		by("networks", NetworkEvents, missed),
-		by("interfaces-added", DeviceAdded, missed),
-		by("interfaces-removed", DeviceRemoved, missed),
-		by("interfaces-moved", "", missed),
-		by("connection-lost", CloseCallback, SourcePoll),
-	}
-}
-
 // networksOfStatus puts together what is announced.
 func networksOfStatus(l *ledger, b *book.Book, lanes map[string]int) []NetworkStatus {
 	all := map[string]*NetworkStatus{}

@@ -148,3 +148,33 @@ func (s *scanner) next(t *token) bool {
 	}
 	return s.opening(t)
 }
+
+// content reads the text of the element whose start tag was the last token, up to the
+// next tag, and leaves that to be read next.
+func (s *scanner) content() string {
+	var (
+		t    token
+		text string
+	)
+	for {
+		before := *s
+		if !s.next(&t) {
+			return text
+		}
+		switch t.kind {
+		case textRun:
+			text += unescape(s.doc[t.start:t.end])
+		case cdataRun:
+			text += s.doc[t.start+len("<![CDATA[") : t.end-len("]]>")]
+		case startTag, emptyTag, endTag:
+			*s = before
+			return text
+		}
+	}
+}
+
+// misplaced reports a root element that is none of those that are expected.
+func (s *scanner) misplaced(t token, want string) error {
+	s.fail(t.start, "root element <%s> where <%s> is expected", printable(t.name), want)
+	return s.err()
+}

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"cmp"
 	"crypto/sha1"
 	"encoding/xml"
 	"fmt"
@@ -20,27 +21,7 @@ import (
 // made up of owner, MAC address, network and alias, so that both calls carry the same.
 func AuthorPort(network string, nic Interface, owner DomainRef) (string, error) {
 	net, _ := ParseNetwork(network)
-	var shared portSettings
-	if net.Name != "" {
-		_ = xml.Unmarshal([]byte(network), &shared) // a network that is half readable still gives a port
-	}
-	var own portSettings
-	if nic.Text != "" {
-		if err := xml.Unmarshal([]byte(nic.Text), &own); err != nil {
-			own = portSettings{}
-		}
-	}
-	if own.Actual != nil {
-		own = own.Actual.over(own)
-	}
-	var group portSettings
-	for _, g := range shared.Portgroups {
-		if g.Name == nic.Portgroup || nic.Portgroup == "" && g.Default == "yes" {
-			group = g
-			break
-		}
-	}
-
+	shared, group, own := settingsOfPort(net, network, nic)
 	port := libvirtxml.NetworkPort{
 		UUID:        nic.PortID,
 		Owner:       &libvirtxml.NetworkPortOwner{UUID: owner.UUID, Name: owner.Name},
@@ -50,11 +31,7 @@ func AuthorPort(network string, nic Interface, owner DomainRef) (string, error) 
 		PortOptions: own.Port,
 	}
 	if port.UUID == "" {
-		name := net.Name
-		if name == "" {
-			name = nic.Network
-		}
-		port.UUID = derivedUUID(owner.UUID, nic.MAC, name, nic.Alias)
+		port.UUID = derivedUUID(owner.UUID, nic.MAC, cmp.Or(net.Name, nic.Network), nic.Alias)
 	}
 	if nic.MAC != "" {
 		port.MAC = &libvirtxml.NetworkPortMAC{Address: nic.MAC}
@@ -67,15 +44,12 @@ func AuthorPort(network string, nic Interface, owner DomainRef) (string, error) 
 		if port.VLAN == nil || len(port.VLAN.Tags) == 0 {
 			port.VLAN = s.VLAN
 		}
-		if own.TrustGuestRxFilters == "" {
-			own.TrustGuestRxFilters = s.TrustGuestRxFilters
-		}
 	}
 	if port.PortOptions == nil {
 		port.PortOptions = shared.Port
 	}
-	if own.TrustGuestRxFilters != "" {
-		port.RXFilters = &libvirtxml.NetworkPortRXFilters{TrustGuest: own.TrustGuestRxFilters}
+	if trust := cmp.Or(own.TrustGuestRxFilters, group.TrustGuestRxFilters, shared.TrustGuestRxFilters); trust != "" {
+		port.RXFilters = &libvirtxml.NetworkPortRXFilters{TrustGuest: trust}
 	}
 	var err error
 	if port.VirtualPort, err = mergeVirtualPorts(own.VirtualPort, shared.VirtualPort, group.VirtualPort); err != nil {
@@ -88,6 +62,28 @@ func AuthorPort(network string, nic Interface, owner DomainRef) (string, error) 
 		return "", fmt.Errorf("port of interface %s: %w", nic.MAC, err)
 	}
 	return doc, nil
+}
+
+// settingsOfPort reads what a network, the portgroup of an interface in it, and the
+// interface itself say of a port. What cannot be read says nothing.
+func settingsOfPort(net NetworkHead, network string, nic Interface) (shared, group, own portSettings) {
+	if net.Name != "" {
+		_ = xml.Unmarshal([]byte(network), &shared) // a network that is half readable still gives a port
+	}
+	if nic.Text != "" {
+		if err := xml.Unmarshal([]byte(nic.Text), &own); err != nil {
+			own = portSettings{}
+		}
+	}
+	if own.Actual != nil {
+		own = own.Actual.over(own)
+	}
+	for _, g := range shared.Portgroups {
+		if g.Name == nic.Portgroup || nic.Portgroup == "" && g.Default == "yes" {
+			return shared, g, own
+		}
+	}
+	return shared, group, own
 }
 
 // portSettings are what <interface>, <actual>, <network> and <portgroup> have in common

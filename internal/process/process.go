@@ -1,4 +1,3 @@
-// Package process tells one process from another by what the kernel says of it.
 package process
 
 import (

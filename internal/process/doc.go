@@ -1,0 +1,2 @@
+// Package process tells one process from another by what the kernel says of it.
+package process

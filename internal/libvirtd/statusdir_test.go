@@ -28,3 +28,37 @@ func TestStatusDirsOfTheRunningDaemon(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestNamedStatusDirs(t *testing.T) {
+	usual := UsualStatusDirs()
+	if got := usual.Named("", ""); !slices.Equal(got.Run, usual.Run) || !slices.Equal(got.State, usual.State) {
+		t.Errorf("nobody has named any: %+v", got)
+	}
+	got := usual.Named("/r", "/s")
+	if !slices.Equal(got.Networks(), []string{"/r/network", "/s/network"}) || !slices.Equal(got.Domains("lxc"), []string{"/r/lxc"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestStatusFileOfANetwork(t *testing.T) {
+	run := t.TempDir()
+	dirs := StatusDirs{Run: []string{run}}
+	if s := dirs.Network("n"); s != (NetworkStatus{}) {
+		t.Errorf("a libvirtd without the directory: %+v", s)
+	}
+	if err := os.Mkdir(filepath.Join(run, "network"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if s := dirs.Network("n"); !s.Absent || s.Text != "" {
+		t.Errorf("no file: %+v", s)
+	}
+	if err := os.WriteFile(filepath.Join(run, "network", "n.xml"), []byte("<x/>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s := dirs.Network("n"); s.Absent || s.Text != "<x/>" {
+		t.Errorf("%+v", s)
+	}
+	if s := dirs.Network("../network/n"); s != (NetworkStatus{}) {
+		t.Errorf("no name of a network: %+v", s)
+	}
+}

@@ -8,7 +8,9 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"hookbridge/agent/book"
 	"hookbridge/internal/history"
+	"hookbridge/internal/libvirtd"
 	"hookbridge/internal/process"
 	"hookbridge/internal/store"
 )
@@ -54,6 +56,21 @@ func (a *Agent) parts(ctx context.Context) (*running, error) {
 	}
 }
 
+// Healthy returns nil while the agent runs, and else why it does not.
+func (a *Agent) Healthy() error {
+	select {
+	case <-a.ended:
+		return errEnded
+	default:
+	}
+	select {
+	case <-a.ready:
+		return nil
+	default:
+		return errNotYet
+	}
+}
+
 var (
 	errEnded  = errors.New("the agent has ended")
 	errNotYet = errors.New("the agent does not run yet")
@@ -67,6 +84,18 @@ func New(cfg Config) (*Agent, error) {
 		return nil, err
 	}
 	return &Agent{cfg: cfg, ready: make(chan struct{}), ended: make(chan struct{})}, nil
+}
+
+// Observe makes the agent tell also fn of each finished call, like [Config.OnCall]. It
+// must be called before Run.
+func (a *Agent) Observe(fn func(Finished)) {
+	first := a.cfg.OnCall
+	a.cfg.OnCall = func(f Finished) {
+		if first != nil {
+			first(f)
+		}
+		fn(f)
+	}
 }
 
 // Run watches until ctx is cancelled, then takes no more events, lets the
@@ -135,7 +164,7 @@ func (a *Agent) assemble(ctx context.Context, keeper keeper, earlier kept) *runn
 	r := &running{keeper: keeper, replay: newReplay(a.cfg.Ops), started: time.Now()}
 	r.caller = &caller{
 		ops:    r.replay.ops,
-		book:   newBook(),
+		book:   book.New(),
 		keeper: keeper,
 		log:    log,
 		onCall: a.cfg.OnCall,
@@ -144,14 +173,18 @@ func (a *Agent) assemble(ctx context.Context, keeper keeper, earlier kept) *runn
 	r.caller.count.restore(earlier.counts)
 	// Scripts are not tied to ctx: they are let finish.
 	r.dispatcher = newDispatcher(context.WithoutCancel(ctx), a.cfg.Parallel, r.caller.call)
-	r.caller.book.restore(earlier)
+	r.caller.book.Restore(earlier.networks, earlier.domains)
 	r.ledger = newLedger(func(c chain) {
-		r.caller.book.planned(c)
+		for i := range c.tasks {
+			r.caller.book.Planned(&c.tasks[i].call, c.planned, c.tasks[i].retry)
+		}
 		r.dispatcher.submit(c)
 	}, keeper)
 	r.ledger.tally = func(c chain) (counts []keptCount, ok bool) {
 		if counts, ok = r.caller.tally(r.dispatcher, c); ok {
-			r.caller.book.remembered(c)
+			for i := range c.tasks {
+				r.caller.book.Remembered(&c.tasks[i].call, c.planned)
+			}
 		}
 		return counts, ok
 	}
@@ -168,7 +201,8 @@ func (a *Agent) assemble(ctx context.Context, keeper keeper, earlier kept) *runn
 	}
 	r.gate = &gate{
 		ledger: r.ledger, dispatcher: r.dispatcher, replay: r.replay, watchers: r.watchers, log: log,
-		hookDir: func() string { return r.caller.settings.Load().hooks.Dir },
+		calledBy: new(libvirtd.Callers).Of,
+		hookDir:  func() string { return r.caller.settings.Load().hooks.Dir },
 	}
 	r.caller.undoer = &undoer{settings: &r.caller.settings, ledger: r.ledger, watchers: r.watchers}
 	return r
@@ -190,10 +224,6 @@ func openStore(dir string, log *logrus.Logger) (*store.Store, error) {
 	return s, nil
 }
 
-// defaultConnect are the connections that a host may offer; those that it does
-// not offer are left alone.
-var defaultConnect = []string{"qemu:///system", "lxc:///"}
-
 // watchers returns one watcher for each connection. The connections to this
 // host's libvirtd share its networks; any other has networks of its own.
 func (a *Agent) watchers(ledger *ledger, replay *replay) []*watcher {
@@ -205,7 +235,7 @@ func (a *Agent) watchers(ledger *ledger, replay *replay) []*watcher {
 	var all []*watcher
 	for _, uri := range uris {
 		host := &hostNetworks{conn: uri}
-		if localDaemon(uri) {
+		if libvirtd.OnThisHost(uri) {
 			if local == nil {
 				local = host
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"hookbridge/agent/book"
 	"hookbridge/exec"
 	"hookbridge/internal/history"
 	"hookbridge/translate"
@@ -30,7 +31,7 @@ type caller struct {
 	log     *logrus.Logger
 	undoer  *undoer
 	reports reportLog
-	book    *book
+	book    *book.Book
 	made    atomic.Int64 // calls
 	inexact atomic.Int64 // of these with a document that was learnt too late
 	history *history.Log // nil: none is kept
@@ -91,7 +92,7 @@ func (c *caller) done(t task) {
 
 func (c *caller) make(ctx context.Context, call translate.Call, retry bool, connections int) Finished {
 	run := newRunID()
-	c.book.began(run, call)
+	c.book.Began(run, call)
 	log := c.log.WithFields(callFields(run, call))
 	set := c.settings.Load()
 	stdin, err := call.Stdin(set.payload, connections)
@@ -114,7 +115,7 @@ func (c *caller) make(ctx context.Context, call translate.Call, retry bool, conn
 // tell writes what came of a call into the log and the history.
 func (c *caller) tell(f Finished) {
 	c.reports.write(c.log.WithFields(callFields(f.Run, f.Call)), f.Report, f.Undo)
-	c.book.told(f)
+	c.book.Ended(f.Call, f.callResult())
 	if c.history != nil {
 		for _, e := range historyEntries(f) {
 			c.history.Append(e)

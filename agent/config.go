@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"hookbridge/exec"
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
@@ -89,7 +91,7 @@ type Config struct {
 // checked fills in the defaults. The error says what is wrong with a field.
 func (cfg Config) checked() (Config, error) {
 	for _, uri := range cfg.Connect {
-		if err := CheckURI(uri); err != nil {
+		if err := libvirtd.CheckURI(uri); err != nil {
 			return cfg, err
 		}
 	}
@@ -139,6 +141,12 @@ type Finished struct {
 	Undo    Undone    // what a refusal led to
 	Retry   bool      // the call may have been made before
 }
+
+// DefaultConnect returns the connections that are watched when none is named;
+// those that the host does not offer are left alone.
+func DefaultConnect() []string { return slices.Clone(defaultConnect) }
+
+var defaultConnect = []string{"qemu:///system", "lxc:///"}
 
 // Adopt is what an agent does with what it finds running at its first start.
 type Adopt string

@@ -24,7 +24,8 @@
 // [Agent.Gate] answers libvirtd's own guest hooks, and [Agent.StartNetwork] starts a
 // network: there the script's word comes first, and nothing has to be undone.
 //
-// [Agent.Status], [Agent.History] and [Agent.Fire] are for people. [Agent.Reload] takes
+// [Agent.Status], [Agent.History] and [Agent.Fire] are for people; what they tell of
+// calls that were made is package book's. [Agent.Reload] takes
 // over a changed configuration while the agent runs.
 //
 // # Contracts

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"hookbridge/agent/book"
 	"hookbridge/exec"
 	"hookbridge/internal/history"
 	"hookbridge/translate"
@@ -32,7 +33,7 @@ type FireRequest struct {
 
 // FireReport says what was called, or would be.
 type FireReport struct {
-	CallRef
+	book.CallRef
 	DryRun bool   `json:"dry_run"`
 	UUID   string `json:"uuid,omitempty"` // the guest's
 	Run    string `json:"run,omitempty"`  // absent in a dry run
@@ -157,7 +158,7 @@ func (c *caller) dryRun(call translate.Call) (FireReport, error) {
 	set := c.settings.Load()
 	stdin, err := call.Stdin(set.payload, c.count.present(call))
 	report := FireReport{
-		CallRef: refTo(call), DryRun: true, Stdin: string(stdin), Inexact: call.Inexact,
+		CallRef: book.RefTo(call), DryRun: true, Stdin: string(stdin), Inexact: call.Inexact,
 		Env:      exec.Environment(callEnv("dry-run", call.Cause)),
 		Findings: []string{}, Scripts: []FireScript{},
 	}
@@ -190,7 +191,7 @@ func callEnv(run string, cause translate.Cause) []string {
 
 func fireReport(f Finished) FireReport {
 	report := FireReport{
-		CallRef: refTo(f.Call), Run: f.Run, Stdin: string(f.Stdin), Inexact: f.Call.Inexact,
+		CallRef: book.RefTo(f.Call), Run: f.Run, Stdin: string(f.Stdin), Inexact: f.Call.Inexact,
 		Env:      exec.Environment(callEnv(f.Run, f.Call.Cause)),
 		Findings: []string{}, Scripts: []FireScript{},
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"hookbridge/internal/gate/ask"
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
@@ -44,7 +45,7 @@ type gate struct {
 	dispatcher *dispatcher
 	replay     *replay
 	watchers   []*watcher
-	daemons    knownDaemons
+	calledBy   func(pid int) libvirtd.Caller
 	hookDir    func() string
 	log        *logrus.Logger
 
@@ -81,7 +82,8 @@ func (g *gate) answer(ctx context.Context, call GateCall) GateAnswer {
 		return pass
 	}
 	log := w.log.WithFields(logrus.Fields{"domain": call.Object, "guest_hook": call.Op})
-	d := g.daemons.of(call.PID, w)
+	d := g.calledBy(call.PID)
+	d.StatusDirs = d.StatusDirs.Named(w.runDir, w.libDir)
 	if !g.ours(d, w) {
 		g.passed.Add(1)
 		log.Debug("passed through: this libvirtd calls the network hook itself")
@@ -89,7 +91,7 @@ func (g *gate) answer(ctx context.Context, call GateCall) GateAnswer {
 	}
 	seen := translate.DomainSeen{
 		Conn: w.uri, NetworkConn: w.host.conn, Name: call.Object,
-		Running: true, Live: call.Document, Cause: translate.CauseGate, Daemon: d.run.String(),
+		Running: true, Live: call.Document, Cause: translate.CauseGate, Daemon: d.Network.String(),
 	}
 	head, err := seen.Head()
 	seen.UUID, seen.ID = head.UUID, head.ID
@@ -120,7 +122,7 @@ func (g *gate) answer(ctx context.Context, call GateCall) GateAnswer {
 // watcher returns the watcher of the connection whose guests a guest hook is about.
 func (g *gate) watcher(guest string) *watcher {
 	for _, w := range g.watchers {
-		if localDaemon(w.uri) && driverOf(w.uri) == guest {
+		if libvirtd.OnThisHost(w.uri) && libvirtd.Driver(w.uri) == guest {
 			return w
 		}
 	}
@@ -130,9 +132,9 @@ func (g *gate) watcher(guest string) *watcher {
 // ours reports whether the calls about interfaces are to be made for this libvirtd. A
 // libvirtd that nobody has connected to yet, or another one than at the last connect,
 // is judged here.
-func (g *gate) ours(d knownDaemon, w *watcher) bool {
-	if d.judged && g.replay.news(w.host.conn, d.verdict) {
-		w.judged(d.verdict)
+func (g *gate) ours(d libvirtd.Caller, w *watcher) bool {
+	if d.Judged && g.replay.news(w.host.conn, d.Verdict) {
+		w.judged(d.Verdict)
 	}
 	// Chains of an earlier run of the agent come before what is planned now.
 	g.ledger.resume(w.host.conn)
@@ -141,7 +143,7 @@ func (g *gate) ours(d knownDaemon, w *watcher) bool {
 }
 
 // admit asks the scripts about a guest that is about to start.
-func (g *gate) admit(ctx context.Context, w *watcher, d knownDaemon, call GateCall, seen translate.DomainSeen, log *logrus.Entry) GateAnswer {
+func (g *gate) admit(ctx context.Context, w *watcher, d libvirtd.Caller, call GateCall, seen translate.DomainSeen, log *logrus.Entry) GateAnswer {
 	if ctx.Err() != nil { // the shim has gone: the agent was stopped, or too busy
 		g.unasked.Add(1)
 		if call.Unavailable != ask.Deny {
@@ -240,7 +242,7 @@ func words(f Finished) string {
 
 // rejoin announces a guest again after a restart of libvirtd, which says so before
 // anybody can connect to it.
-func (g *gate) rejoin(w *watcher, d knownDaemon, seen translate.DomainSeen, log *logrus.Entry) {
+func (g *gate) rejoin(w *watcher, d libvirtd.Caller, seen translate.DomainSeen, log *logrus.Entry) {
 	nics, _ := seen.Interfaces() // what can be read is announced
 	networks := g.networks(w, d, nics)
 	if was := g.ledger.domain(seen.Conn, seen.UUID); was != nil {

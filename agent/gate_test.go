@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/sirupsen/logrus"
 
-	"hookbridge/internal/process"
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
@@ -46,15 +46,13 @@ func newGateRig(t *testing.T, native translate.Ops) *gateRig {
 	r.gate = &gate{
 		ledger: ledger, dispatcher: d, replay: replay, watchers: []*watcher{w}, log: log,
 		hookDir: func() string { return r.run + "/hooks" },
+		calledBy: func(pid int) libvirtd.Caller {
+			return libvirtd.Caller{
+				Network: libvirtd.Process{PID: pid, Start: 1}, Judged: true,
+				Verdict: translate.Verdict{Native: native, Reason: "the test says so"},
+			}
+		},
 	}
-	stat, err := process.Read(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	self := daemon{os.Getpid(), stat.Start}
-	r.daemons.last = map[daemon]knownDaemon{self: {
-		run: self, verdict: translate.Verdict{Native: native, Reason: "the test says so"}, judged: true, dirs: w.statusDirsOf(self),
-	}}
 	t.Cleanup(func() { d.close() })
 	return r
 }

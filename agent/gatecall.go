@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"time"
+
+	"hookbridge/translate"
 )
 
 // callAtGate makes a call that a guest's start waits for, or one that takes such a
@@ -20,7 +22,7 @@ func (c *caller) callAtGate(ctx context.Context, t task, rest []task, planned ti
 		f.Planned = planned
 		made = append(made, f)
 		if !t.gate.back && f.Report.Verdict() != nil {
-			made[len(made)-1].Undo = Undone{UndoDone, "the guest is not started"}
+			made[len(made)-1].Undo = Undone{translate.UndoDone, "the guest is not started"}
 			break
 		}
 	}

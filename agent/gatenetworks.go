@@ -3,8 +3,8 @@ package agent
 import (
 	"os"
 	"path/filepath"
-	"strings"
 
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
@@ -18,7 +18,7 @@ type gateNetworks struct {
 // networks finds the documents of a guest's networks without libvirt: those that have
 // been announced, else libvirtd's own files. A network that has come up and is not
 // announced yet is announced now: start and started come before plugged.
-func (g *gate) networks(w *watcher, d knownDaemon, nics []translate.Interface) (n gateNetworks) {
+func (g *gate) networks(w *watcher, d libvirtd.Caller, nics []translate.Interface) (n gateNetworks) {
 	known := map[string]networkLife{}
 	n.docs = func(name string) (string, string) { return known[name].live, known[name].inexact }
 	for i := range nics {
@@ -35,12 +35,12 @@ func (g *gate) networks(w *watcher, d knownDaemon, nics []translate.Interface) (
 			n.refused = name
 			return n
 		}
-		status := d.dirs.networkStatus(name)
-		if status.absent {
+		status := d.StatusDirs.Network(name)
+		if status.Absent {
 			n.down = name
 			return n
 		}
-		if !announced || status.anotherLife(name, life, d.dirs) {
+		if !announced || anotherLife(status, name, life, d.StatusDirs) {
 			if g.announce(w, d, name, status) {
 				life, announced = g.ledger.networkLife(w.host.conn, name)
 			}
@@ -54,33 +54,10 @@ func (g *gate) networks(w *watcher, d knownDaemon, nics []translate.Interface) (
 	return n
 }
 
-// networkStatus is libvirtd's status file of a network.
-type networkStatus struct {
-	text   string // empty: there is none, or nobody knows where it is
-	absent bool   // the directory is there, the file is not
-}
-
-func (d statusDirs) networkStatus(name string) networkStatus {
-	if strings.Contains(name, "/") { // libvirt has no such networks
-		return networkStatus{}
-	}
-	var s networkStatus
-	for _, dir := range d.networks() {
-		text, err := os.ReadFile(filepath.Join(dir, name+".xml"))
-		if err == nil {
-			return networkStatus{text: string(text)}
-		}
-		if _, err := os.Stat(dir); err == nil {
-			s.absent = true
-		}
-	}
-	return s
-}
-
 // anotherLife reports whether the network has been restarted since it was announced,
 // as far as its bridge tells.
-func (s networkStatus) anotherLife(name string, was networkLife, dirs statusDirs) bool {
-	if was.generation == "" || s.text == "" {
+func anotherLife(status libvirtd.NetworkStatus, name string, was networkLife, dirs libvirtd.StatusDirs) bool {
+	if was.generation == "" || status.Text == "" {
 		return false
 	}
 	now, rewritten := generation(translate.NetworkSeen{Name: name, Live: was.live}, dirs)
@@ -89,9 +66,9 @@ func (s networkStatus) anotherLife(name string, was networkLife, dirs statusDirs
 
 // announce enters a network from libvirtd's files and reports whether that could be
 // done.
-func (g *gate) announce(w *watcher, d knownDaemon, name string, status networkStatus) bool {
-	live, err := translate.Unwrap(status.text)
-	if err != nil || status.text == "" {
+func (g *gate) announce(w *watcher, d libvirtd.Caller, name string, status libvirtd.NetworkStatus) bool {
+	live, err := translate.Unwrap(status.Text)
+	if err != nil || status.Text == "" {
 		return false
 	}
 	head, err := translate.ParseNetwork(live)
@@ -113,7 +90,7 @@ func (g *gate) announce(w *watcher, d knownDaemon, name string, status networkSt
 			seen.Inactive = inactive
 		}
 	}
-	seen.Generation, seen.Rewritten = generation(seen, d.dirs)
+	seen.Generation, seen.Rewritten = generation(seen, d.StatusDirs)
 	g.ledger.enterNetwork(seen)
 	return true
 }

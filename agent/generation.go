@@ -8,6 +8,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
@@ -19,7 +20,7 @@ import (
 // but their status file, which libvirtd writes at their start and seldom later:
 // if it changed without the document having changed, the network was restarted;
 // rewritten says so.
-func generation(seen translate.NetworkSeen, dirs statusDirs) (id string, rewritten bool) {
+func generation(seen translate.NetworkSeen, dirs libvirtd.StatusDirs) (id string, rewritten bool) {
 	head, err := translate.ParseNetwork(seen.Live)
 	if err != nil {
 		return "", false
@@ -31,7 +32,7 @@ func generation(seen translate.NetworkSeen, dirs statusDirs) (id string, rewritt
 		}
 		return "", false
 	}
-	for _, dir := range dirs.networks() {
+	for _, dir := range dirs.Networks() {
 		info, err := os.Stat(filepath.Join(dir, seen.Name+".xml"))
 		if err != nil {
 			continue

@@ -3,12 +3,13 @@ package agent
 import (
 	"errors"
 	"io/fs"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"hookbridge/internal/libvirtd"
 )
 
 // Kicks tell of what libvirt has no event for: libvirtd rewrites the status file
@@ -28,16 +29,16 @@ type kicks struct {
 // the networks and about the domains of this driver. The error says why it
 // cannot; directories that this libvirt does not have are left out, and where it
 // has none of them there are no kicks: nil.
-func startKicks(dirs statusDirs, driver string, queue *hintQueue) (*kicks, error) {
+func startKicks(dirs libvirtd.StatusDirs, driver string, queue *hintQueue) (*kicks, error) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, err
 	}
 	k := &kicks{notify: notify, ended: make(chan struct{}), kinds: map[string]hintKind{}}
-	for _, dir := range dirs.networks() {
+	for _, dir := range dirs.Networks() {
 		err = errors.Join(err, k.add(dir, networkHint))
 	}
-	for _, dir := range dirs.domains(driver) {
+	for _, dir := range dirs.Domains(driver) {
 		err = errors.Join(err, k.add(dir, domainHint))
 	}
 	if err != nil || len(k.kinds) == 0 {
@@ -97,18 +98,4 @@ func (k *kicks) stop() {
 	k.links()
 	_ = k.notify.Close()
 	<-k.ended
-}
-
-// driverOf returns the libvirt driver of a URI, which is also the name of its
-// directory below /run/libvirt.
-func driverOf(uri string) string {
-	u, err := url.Parse(uri)
-	if err != nil {
-		return ""
-	}
-	driver, _, _ := strings.Cut(u.Scheme, "+")
-	if driver == "xen" {
-		return "libxl"
-	}
-	return driver
 }

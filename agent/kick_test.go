@@ -1,12 +1,13 @@
 package agent
 
 import (
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
+
+	"hookbridge/internal/libvirtd"
 )
 
 // kickRig watches directories as a libvirtd has them.
@@ -24,7 +25,7 @@ func newKickRig(t *testing.T) *kickRig {
 			t.Fatal(err)
 		}
 	}
-	dirs := statusDirs{run: []string{filepath.Join(r.dir, "run"), filepath.Join(r.dir, "none")}, state: []string{filepath.Join(r.dir, "state")}}
+	dirs := libvirtd.StatusDirs{Run: []string{filepath.Join(r.dir, "run"), filepath.Join(r.dir, "none")}, State: []string{filepath.Join(r.dir, "state")}}
 	k, err := startKicks(dirs, "qemu", r.queue)
 	if err != nil {
 		t.Fatal(err)
@@ -105,29 +106,8 @@ func TestWhatIsNoKick(t *testing.T) {
 }
 
 func TestNoDirectoriesNoKicks(t *testing.T) {
-	k, err := startKicks(statusDirs{run: []string{filepath.Join(t.TempDir(), "none")}}, "qemu", newHintQueue(nil))
+	k, err := startKicks(libvirtd.StatusDirs{Run: []string{filepath.Join(t.TempDir(), "none")}}, "qemu", newHintQueue(nil))
 	if k != nil || err != nil {
 		t.Errorf("%v, %v", k, err)
-	}
-}
-
-// A libvirtd with a prefix of its own is found by its socket.
-func TestStatusDirsOfTheRunningDaemon(t *testing.T) {
-	prefix := t.TempDir()
-	dir := filepath.Join(prefix, "var/run/libvirt")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("unix", filepath.Join(dir, "libvirt-sock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	got := findStatusDirs(daemon{PID: os.Getpid()})
-	if !slices.Contains(got.networks(), filepath.Join(prefix, "var/run/libvirt/network")) ||
-		!slices.Contains(got.networks(), filepath.Join(prefix, "var/lib/libvirt/network")) ||
-		!slices.Contains(got.domains("qemu"), filepath.Join(prefix, "var/run/libvirt/qemu")) ||
-		!slices.Contains(got.domains("qemu"), "/run/libvirt/qemu") {
-		t.Errorf("%+v", got)
 	}
 }

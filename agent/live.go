@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"libvirt.org/go/libvirt"
+
+	"hookbridge/internal/libvirtd"
 )
 
 // liveSession is a watcher's present session, for those who work beside the
@@ -12,11 +14,11 @@ type liveSession struct {
 	mu    sync.Mutex
 	conn  *libvirt.Connect // nil: there is none
 	queue *hintQueue
-	dirs  statusDirs // stay, to be used between two sessions
+	dirs  libvirtd.StatusDirs // stay, to be used between two sessions
 }
 
 // begin publishes a session.
-func (l *liveSession) begin(conn *libvirt.Connect, queue *hintQueue, dirs statusDirs) {
+func (l *liveSession) begin(conn *libvirt.Connect, queue *hintQueue, dirs libvirtd.StatusDirs) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.conn, l.queue, l.dirs = conn, queue, dirs
@@ -32,7 +34,7 @@ func (l *liveSession) end(conn *libvirt.Connect) {
 }
 
 // statusDirs are where libvirtd keeps its files.
-func (l *liveSession) statusDirs() statusDirs {
+func (l *liveSession) statusDirs() libvirtd.StatusDirs {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.dirs

@@ -8,6 +8,7 @@ import (
 
 	"hookbridge/exec"
 	guestgate "hookbridge/internal/gate"
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
@@ -23,7 +24,7 @@ func (w *watcher) lookAtNetwork(conn *libvirt.Connect, name string, cause transl
 		return err
 	}
 	seen.Cause = cause
-	if seen.Active && localDaemon(w.uri) {
+	if seen.Active && libvirtd.OnThisHost(w.uri) {
 		seen.Generation, seen.Rewritten = generation(seen, w.dirs)
 	}
 	was := w.ledger.network(w.host.conn, name)
@@ -116,7 +117,7 @@ func (w *watcher) believe(was *knownDomain, seen *translate.DomainSeen, h hint) 
 		// Events tell of this, one for each run; only a container that reboots
 		// itself has none (virLXCProcessReboot).
 		seen.Started = translate.StartedBooted
-		return seen.Running && driverOf(w.uri) == "lxc"
+		return seen.Running && libvirtd.Driver(w.uri) == "lxc"
 	}
 	return true
 }
@@ -124,10 +125,10 @@ func (w *watcher) believe(was *knownDomain, seen *translate.DomainSeen, h hint) 
 // wentPastGate reports whether a guest that is not known from the gate should have
 // come through it: its scripts were not asked in time, and libvirtd went on.
 func (w *watcher) wentPastGate(uuid string) bool {
-	if !localDaemon(w.uri) {
+	if !libvirtd.OnThisHost(w.uri) {
 		return false
 	}
-	return w.ledger.wentUngated(w.uri, uuid) || guestgate.Stands(exec.DefaultDir, driverOf(w.uri))
+	return w.ledger.wentUngated(w.uri, uuid) || guestgate.Stands(exec.DefaultDir, libvirtd.Driver(w.uri))
 }
 
 // missedRun fills in a guest that an event said was started and that has

@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"libvirt.org/go/libvirt"
 
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
@@ -56,8 +57,8 @@ func (w *watcher) session(ctx context.Context) (established bool, err error) {
 	}()
 	w.findDaemon()
 	w.live.begin(conn, queue, w.dirs)
-	if localDaemon(w.uri) && w.has.allowed(Kicks) {
-		kicks, err := startKicks(w.dirs, driverOf(w.uri), queue)
+	if libvirtd.OnThisHost(w.uri) && w.has.allowed(Kicks) {
+		kicks, err := startKicks(w.dirs, libvirtd.Driver(w.uri), queue)
 		if err != nil {
 			w.log.WithError(err).Warn("status files cannot be watched: what libvirt has no event for is noticed late or not at all")
 		}
@@ -97,17 +98,17 @@ func (w *watcher) spill() spill {
 
 // findDaemon finds the process behind this session and where it keeps its files.
 func (w *watcher) findDaemon() {
-	w.daemon, w.dirs = "", usualStatusDirs
-	if !localDaemon(w.uri) {
+	w.daemon, w.dirs = "", libvirtd.UsualStatusDirs()
+	if !libvirtd.OnThisHost(w.uri) {
 		return
 	}
-	d, err := findDaemon()
+	p, err := libvirtd.Find()
 	if err != nil {
 		w.log.WithError(err).Debug("whether libvirtd is restarted will not be noticed")
 	} else {
-		w.daemon = d.String()
+		w.daemon = p.String()
 	}
-	w.dirs = w.statusDirsOf(d)
+	w.dirs = p.StatusDirs().Named(w.runDir, w.libDir)
 }
 
 // connected finds out what kind of libvirtd this is and says so.
@@ -122,7 +123,7 @@ func (w *watcher) connected(conn *libvirt.Connect) {
 	_, reconcileInterval := w.intervals()
 	w.standing.up(daemonVersion, w.daemon, w.has, reconcileInterval)
 
-	verdict := judgeDaemon(w.uri, daemonVersion)
+	verdict := libvirtd.Judge(w.uri, daemonVersion)
 	defer w.ledger.resume(w.host.conn)
 	w.judged(verdict)
 }

@@ -108,3 +108,31 @@ func (s *standing) snapshot() connectionStanding {
 	now.have, now.compared = maps.Clone(now.have), maps.Clone(now.compared)
 	return now
 }
+
+// sources says how each kind of change is noticed.
+func (s *connectionStanding) sources(local bool) []SourceStatus {
+	missed := SourceOff
+	switch {
+	case s.have[Kicks] && local:
+		missed = SourceKick
+	case s.interval > 0:
+		missed = SourceReconcile
+	}
+	by := func(change string, f Feature, without Source) SourceStatus {
+		if f != "" && s.have[f] {
+			return SourceStatus{Change: change, Source: SourceEvent, Feature: f}
+		}
+		return SourceStatus{Change: change, Source: without}
+	}
+	if s.sessions == 0 {
+		return []SourceStatus{}
+	}
+	return []SourceStatus{
+		{Change: "guests", Source: SourceEvent},
+		by("networks", NetworkEvents, missed),
+		by("interfaces-added", DeviceAdded, missed),
+		by("interfaces-removed", DeviceRemoved, missed),
+		by("interfaces-moved", "", missed),
+		by("connection-lost", CloseCallback, SourcePoll),
+	}
+}

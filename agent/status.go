@@ -3,6 +3,7 @@ package agent
 import (
 	"time"
 
+	"hookbridge/agent/book"
 	"hookbridge/translate"
 )
 
@@ -27,10 +28,10 @@ type Status struct {
 	Networks []NetworkStatus `json:"networks"`
 
 	// Running are the calls whose scripts have not ended, the longest first.
-	Running []RunningCall `json:"running"`
+	Running []book.RunningCall `json:"running"`
 
 	// Failures are the last calls that failed, the newest first, 16 at most.
-	Failures []CallResult `json:"failures"`
+	Failures []book.CallResult `json:"failures"`
 
 	Queues     QueueStatus     `json:"queues"`
 	Calls      CallStatus      `json:"calls"`
@@ -128,10 +129,10 @@ type NetworkStatus struct {
 	// interfaces that are plugged into it: it was taken down below its guests.
 	Up bool `json:"up"`
 
-	Since    time.Time   `json:"since,omitzero"`      // when it was noticed to come up
-	LastCall *CallResult `json:"last_call,omitempty"` // about the network itself
-	Planned  int         `json:"planned"`             // calls in its queue, those that run included
-	Inexact  string      `json:"inexact,omitempty"`   // why its document is a substitute
+	Since    time.Time        `json:"since,omitzero"`      // when it was noticed to come up
+	LastCall *book.CallResult `json:"last_call,omitempty"` // about the network itself
+	Planned  int              `json:"planned"`             // calls in its queue, those that run included
+	Inexact  string           `json:"inexact,omitempty"`   // why its document is a substitute
 
 	Interfaces []InterfaceStatus `json:"interfaces"`
 }
@@ -149,8 +150,8 @@ type InterfaceStatus struct {
 	// plugged.
 	Refused bool `json:"refused"`
 
-	Since    time.Time   `json:"since,omitzero"` // when it was noticed to be plugged in
-	LastCall *CallResult `json:"last_call,omitempty"`
+	Since    time.Time        `json:"since,omitzero"` // when it was noticed to be plugged in
+	LastCall *book.CallResult `json:"last_call,omitempty"`
 }
 
 // QueueStatus sums up what waits.

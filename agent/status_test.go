@@ -8,12 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"hookbridge/exec"
-	"hookbridge/internal/history"
 	"hookbridge/translate"
 )
 
@@ -76,7 +73,7 @@ func TestStatus(t *testing.T) {
 		!i.LastCall.Failed || i.LastCall.Result != "exit 3" || i.LastCall.Stderr != "no address left" {
 		t.Errorf("interface: %+v, %+v", i, i.LastCall)
 	}
-	if len(s.Failures) != 1 || s.Failures[0].Undo != UndoNotDone || !strings.Contains(s.Failures[0].UndoText, "on_failure is log") {
+	if len(s.Failures) != 1 || s.Failures[0].Undo != translate.UndoNotDone || !strings.Contains(s.Failures[0].UndoText, "on_failure is log") {
 		t.Errorf("failures: %+v", s.Failures)
 	}
 	if s.Calls.Made != 3 || s.Undo.NotDone != 1 || s.Reconciles.Made[ComparedAtConnect] != 1 || s.Reconciles.Found[translate.OpPlugged] != 1 || len(s.Running) != 0 {
@@ -141,136 +138,4 @@ func TestStatusWhileAScriptRuns(t *testing.T) {
 	}
 	first.end()
 	r.expect(adopted...)
-}
-
-func TestBook(t *testing.T) {
-	b := newBook()
-	domain := &translate.DomainRef{Conn: "c", Name: "g", UUID: "u", ID: 1}
-	call := func(op translate.Op, mac string) translate.Call {
-		c := translate.Call{Op: op, Conn: "c", Network: "n", Cause: translate.CauseEvent}
-		if mac != "" {
-			c.Domain, c.NIC = domain, &translate.NICRef{MAC: mac}
-		}
-		return c
-	}
-	at := time.Date(2026, 1, 31, 13, 45, 0, 0, time.UTC)
-	plan := func(when time.Time, calls ...translate.Call) {
-		c := chain{planned: when}
-		for _, one := range calls {
-			c.tasks = append(c.tasks, task{call: one})
-		}
-		b.planned(c)
-	}
-	tell := func(c translate.Call, undo Undone, err error) {
-		b.began("r", c)
-		if running, _, _ := b.lists(); len(running) != 1 {
-			t.Errorf("running: %+v", running)
-		}
-		b.told(Finished{Run: "r", Call: c, Undo: undo, Report: exec.Report{Scripts: []exec.Outcome{{Path: "p", Err: err}}}})
-	}
-	nic := func(mac string) interfaceKey { return interfaceKey{key("c", "n"), "u", mac} }
-	refused := &exec.ScriptError{ExitCode: 3}
-
-	plan(at, call(translate.OpStart, ""), call(translate.OpStarted, ""))
-	plan(at.Add(1), call(translate.OpPlugged, "1"), call(translate.OpPlugged, "2"))
-	tell(call(translate.OpPlugged, "1"), Undone{}, nil)
-	if n := b.nic(nic("1")); !n.since.Equal(at.Add(1)) || n.last == nil || n.last.Failed {
-		t.Errorf("plugged: %+v", n)
-	}
-
-	// Plugged again after libvirtd was restarted: it has been there all the time.
-	again := call(translate.OpPlugged, "1")
-	again.Cause = translate.CauseRestart
-	plan(at.Add(2), again)
-	if n := b.nic(nic("1")); !n.since.Equal(at.Add(1)) {
-		t.Errorf("plugged again: %+v", n)
-	}
-
-	// A refusal that is undone leaves nothing behind.
-	hot := call(translate.OpPlugged, "2")
-	hot.Undo.Kind = translate.UndoPlug
-	tell(hot, Undone{UndoDone, ""}, refused)
-	if b.plugged(nic("2")) != nil {
-		t.Error("the refused interface is still there")
-	}
-	boot := call(translate.OpPlugged, "1")
-	boot.Undo.Kind = translate.UndoDomain
-	tell(boot, Undone{UndoDone, ""}, refused)
-	if len(b.guests) != 0 {
-		t.Errorf("the destroyed guest is still there: %+v", b.guests)
-	}
-	plan(at.Add(3), call(translate.OpStopped, ""))
-	plan(at.Add(4), call(translate.OpStart, ""))
-	start := call(translate.OpStart, "")
-	tell(start, Undone{UndoDone, ""}, refused)
-	if len(b.networks) != 0 {
-		t.Errorf("the refused network is still there: %+v", b.networks)
-	}
-
-	// What is not announced gets no entry, and failures are bounded.
-	for range 2 * keptFailures {
-		tell(call(translate.OpPlugged, "9"), Undone{}, refused)
-	}
-	running, failures, _ := b.lists()
-	if len(b.guests) != 0 || len(running) != 0 || len(failures) != keptFailures {
-		t.Errorf("guests %v, %d running, %d failures", b.guests, len(running), len(failures))
-	}
-}
-
-func TestBookRecalls(t *testing.T) {
-	b := newBook()
-	b.restore(kept{
-		networks: map[string]*translate.Network{key("c", "n"): {Conn: "c", Name: "n"}},
-		domains: map[string]*translate.Domain{key("c", "u"): {Conn: "c", UUID: "u", NICs: []translate.Interface{
-			{MAC: "1", Network: "n"}, {MAC: "2", Network: "n"}, {MAC: "3"},
-		}}},
-	})
-	at := time.Date(2026, 1, 31, 13, 45, 0, 0, time.UTC)
-	entry := func(i int, run, op, mac, cause, result string) history.Entry {
-		e := history.Entry{
-			Time: at.Add(time.Duration(i) * time.Second), Run: run, Op: op, Network: "n", Conn: "c", MAC: mac, Cause: cause,
-			Result: result, Failed: result != "exit 0", Latency: history.Duration(time.Millisecond),
-		}
-		if mac != "" {
-			e.UUID = "u"
-		}
-		return e
-	}
-	b.recall(func(yield func(history.Entry, error) bool) {
-		for _, e := range []history.Entry{
-			entry(0, "a", "start", "", "event", "exit 0"),
-			entry(1, "b", "stopped", "", "event", "exit 1"),
-			entry(2, "c", "start", "", "event", "exit 0"),
-			entry(3, "d", "started", "", "event", "exit 0"),
-			entry(4, "e", "plugged", "1", "event", "exit 3"),
-			entry(4, "e", "plugged", "1", "event", "exit 0"), // another script of that call
-			entry(5, "f", "plugged", "2", "event", "exit 3"),
-			entry(6, "g", "plugged", "2", "manual", "exit 0"),
-		} {
-			if !yield(e, nil) {
-				return
-			}
-		}
-	})
-	if n := b.network(key("c", "n")); n.last == nil || n.last.Run != "d" || !n.since.Equal(at.Add(2*time.Second-time.Millisecond)) {
-		t.Errorf("network: %+v", n)
-	}
-	if n := b.nic(interfaceKey{key("c", "n"), "u", "1"}); n.last == nil || !n.last.Failed {
-		t.Errorf("a call of which one script failed: %+v", n)
-	}
-	if n := b.nic(interfaceKey{key("c", "n"), "u", "2"}); n.last == nil || n.last.Run != "g" || n.last.Failed || !n.since.Equal(at.Add(5*time.Second-time.Millisecond)) {
-		t.Errorf("a call that was made again by hand: %+v", n)
-	}
-}
-
-func BenchmarkBook(b *testing.B) {
-	book := newBook()
-	call := translate.Call{Op: translate.OpPlugged, Conn: "c", Network: "n", Domain: &translate.DomainRef{UUID: "u"}, NIC: &translate.NICRef{MAC: "1"}}
-	f := Finished{Run: "r", Call: call, Report: exec.Report{Scripts: []exec.Outcome{{Path: "p"}}}}
-	c := chain{tasks: []task{{call: call}}}
-	for b.Loop() {
-		book.planned(c)
-		book.began("r", call)
-		book.told(f)
-	}
 }

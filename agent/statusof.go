@@ -10,7 +10,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"hookbridge/agent/book"
 	"hookbridge/internal/history"
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
@@ -23,9 +25,7 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 		return s, err
 	}
 	if dir := a.cfg.HistoryDir; dir != "" {
-		r.caller.book.recalled.Do(func() {
-			r.caller.book.recall(history.Read(dir, history.Filter{Since: bootTime()}))
-		})
+		r.caller.book.Recall(history.Read(dir, history.Filter{Since: bootTime()}))
 	}
 	s.Networks = networksOfStatus(r.ledger, r.caller.book, r.dispatcher.load())
 	return s, nil
@@ -61,8 +61,8 @@ func (a *Agent) summary(ctx context.Context) (Status, *running, error) {
 	if r.caller.history != nil {
 		s.History = HistoryStatus{Dir: a.cfg.HistoryDir, Dropped: r.caller.history.Dropped()}
 	}
-	s.Running, s.Failures, s.Reconciles.Found = r.caller.book.lists()
-	s.Running, s.Failures = append([]RunningCall{}, s.Running...), append([]CallResult{}, s.Failures...)
+	s.Running, s.Failures, s.Reconciles.Found = r.caller.book.Lists()
+	s.Running, s.Failures = append([]book.RunningCall{}, s.Running...), append([]book.CallResult{}, s.Failures...)
 
 	s.Connections, s.Reconciles.Made = []ConnectionStatus{}, map[Comparison]int{}
 	for _, w := range r.watchers {
@@ -117,7 +117,7 @@ func (w *watcher) status() (ConnectionStatus, connectionStanding) {
 		LastError: now.failure, LastErrorTime: now.failed, DaemonRun: now.daemon,
 		FollowsNetworks: w.host.follows(w), NetworksKnownBy: w.host.conn,
 		Reconnects: max(0, now.sessions-1), HintsDropped: now.dropped, Overflows: now.overflows,
-		Ops: w.replay.status(w.host.conn), Sources: now.sources(localDaemon(w.uri)),
+		Ops: w.replay.status(w.host.conn), Sources: now.sources(libvirtd.OnThisHost(w.uri)),
 	}
 	if now.version != 0 {
 		c.LibvirtDaemon = translate.VersionText(now.version)
@@ -126,75 +126,14 @@ func (w *watcher) status() (ConnectionStatus, connectionStanding) {
 	return c, now
 }
 
-// status says of every operation who makes its calls, and why.
-func (r *replay) status(conn string) []OpStatus {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	verdict, judged := r.verdicts[conn]
-	ops := r.fixed
-	if ops == nil {
-		ops = verdict.Auto()
-	}
-	all := make([]OpStatus, 0, len(translate.AllOps()))
-	for _, op := range translate.AllOps() {
-		o := OpStatus{Op: op}
-		switch {
-		case !judged && r.fixed == nil:
-			o.State, o.Why = OpUnknown, "there has been no connection to libvirt yet"
-		case ops[op] && r.fixed != nil && verdict.Native[op]:
-			o.State, o.Why = OpReplayed, "the configuration names it, and libvirtd makes these calls, too"
-		case ops[op] && r.fixed != nil:
-			o.State, o.Why = OpReplayed, "the configuration names it"
-		case ops[op]:
-			o.State, o.Why = OpReplayed, verdict.Reason
-		case verdict.Native[op]:
-			o.State, o.Why = OpNative, verdict.Reason
-		case r.fixed != nil:
-			o.State, o.Why = OpOff, "the configuration does not name it"
-		default:
-			o.State, o.Why = OpOff, "newer than libvirt 1.2.2: only made where the configuration names it"
-		}
-		all = append(all, o)
-	}
-	return all
-}
-
-// sources says how each kind of change is noticed.
-func (s *connectionStanding) sources(local bool) []SourceStatus {
-	missed := SourceOff
-	switch {
-	case s.have[Kicks] && local:
-		missed = SourceKick
-	case s.interval > 0:
-		missed = SourceReconcile
-	}
-	by := func(change string, f Feature, without Source) SourceStatus {
-		if f != "" && s.have[f] {
-			return SourceStatus{Change: change, Source: SourceEvent, Feature: f}
-		}
-		return SourceStatus{Change: change, Source: without}
-	}
-	if s.sessions == 0 {
-		return []SourceStatus{}
-	}
-	return []SourceStatus{
-		{Change: "guests", Source: SourceEvent},
-		by("networks", NetworkEvents, missed),
-		by("interfaces-added", DeviceAdded, missed),
-		by("interfaces-removed", DeviceRemoved, missed),
-		by("interfaces-moved", "", missed),
-		by("connection-lost", CloseCallback, SourcePoll),
-	}
-}
-
 // networksOfStatus puts together what is announced.
-func networksOfStatus(l *ledger, b *book, lanes map[string]int) []NetworkStatus {
+func networksOfStatus(l *ledger, b *book.Book, lanes map[string]int) []NetworkStatus {
 	all := map[string]*NetworkStatus{}
 	l.mu.Lock()
 	for k, a := range l.networks {
-		n := b.network(k)
+		n := b.Network(a.Conn, a.Name)
 		all[k] = &NetworkStatus{
-			Name: a.Name, Connection: a.Conn, UUID: a.UUID, Up: true, Since: n.since, LastCall: n.last,
+			Name: a.Name, Connection: a.Conn, UUID: a.UUID, Up: true, Since: n.Since, LastCall: n.Last,
 			Planned: lanes[k], Inexact: a.Inexact, Interfaces: []InterfaceStatus{},
 		}
 	}
@@ -207,16 +146,16 @@ func networksOfStatus(l *ledger, b *book, lanes map[string]int) []NetworkStatus 
 					continue
 				}
 				k := key(conn, nics[i].Network)
-				n := b.nic(interfaceKey{k, d.UUID, nics[i].MAC})
-				if n.since.IsZero() && !refused {
-					n.since = noticed
+				n := b.Interface(book.Interface{Connection: conn, Network: nics[i].Network, UUID: d.UUID, MAC: nics[i].MAC})
+				if n.Since.IsZero() && !refused {
+					n.Since = noticed
 				}
 				if all[k] == nil {
 					all[k] = &NetworkStatus{Name: nics[i].Network, Connection: conn, Planned: lanes[k], Interfaces: []InterfaceStatus{}}
 				}
 				all[k].Interfaces = append(all[k].Interfaces, InterfaceStatus{
 					Guest: d.Name, UUID: d.UUID, ID: d.ID, Connection: d.Conn, MAC: nics[i].MAC, Target: nics[i].Target,
-					Refused: refused, Since: n.since, LastCall: n.last,
+					Refused: refused, Since: n.Since, LastCall: n.Last,
 				})
 			}
 		}

@@ -12,39 +12,29 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"hookbridge/exec"
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
 // Undone says what a script's refusal of a call led to. It is zero for a call that
 // was not refused, or that has nothing to undo.
 type Undone struct {
-	Result UndoResult
+	Result translate.UndoResult
 	Text   string // one clause, for a log line
 }
 
-// UndoResult is how an undo came out.
-type UndoResult string
-
-// The results. UndoNotDone covers what must not be undone and what need not be,
-// since it has gone already.
-const (
-	UndoDone    UndoResult = "done"
-	UndoFailed  UndoResult = "failed"
-	UndoNotDone UndoResult = "none"
-)
-
 func undone(format string, args ...any) Undone {
-	return Undone{UndoDone, "undone: " + fmt.Sprintf(format, args...)}
+	return Undone{translate.UndoDone, "undone: " + fmt.Sprintf(format, args...)}
 }
 
-func notUndone(reason string) Undone { return Undone{UndoNotDone, "not undone: " + reason} }
+func notUndone(reason string) Undone { return Undone{translate.UndoNotDone, "not undone: " + reason} }
 
 func undoFailed(err error) Undone {
 	text := err.Error()
 	if e := (libvirt.Error{}); errors.As(err, &e) {
 		text = e.Message
 	}
-	return Undone{UndoFailed, "the undo failed and is not tried again: " + text}
+	return Undone{translate.UndoFailed, "the undo failed and is not tried again: " + text}
 }
 
 // undoer takes back changes that a script has refused: what natively would have
@@ -69,18 +59,18 @@ type UndoCounts struct {
 	Not          int
 }
 
-func (c *undoCounts) add(kind translate.UndoKind, r UndoResult) {
+func (c *undoCounts) add(kind translate.UndoKind, r translate.UndoResult) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.done == nil {
 		c.done, c.failed = map[translate.UndoKind]int{}, map[translate.UndoKind]int{}
 	}
 	switch r {
-	case UndoDone:
+	case translate.UndoDone:
 		c.done[kind]++
-	case UndoFailed:
+	case translate.UndoFailed:
 		c.failed[kind]++
-	case UndoNotDone:
+	case translate.UndoNotDone:
 		c.not++
 	}
 }
@@ -111,14 +101,14 @@ func (u *undoer) consider(t task, verdict *exec.ScriptError) (undo bool, not Und
 	default:
 		return true, Undone{}
 	}
-	u.counts.add(call.Undo.Kind, UndoNotDone)
+	u.counts.add(call.Undo.Kind, translate.UndoNotDone)
 	return false, not
 }
 
 // undoable reports whether undos are made on a connection: on those to this host
 // and on the test driver.
 func undoable(uri string) bool {
-	if localDaemon(uri) {
+	if libvirtd.OnThisHost(uri) {
 		return true
 	}
 	u, err := url.Parse(uri)

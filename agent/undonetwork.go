@@ -6,6 +6,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
@@ -46,7 +47,7 @@ type ending struct {
 }
 
 // stays reports whether the object is still there, so that all goes on.
-func (e ending) stays() bool { return e.Result != UndoDone && !e.gone }
+func (e ending) stays() bool { return e.Result != translate.UndoDone && !e.gone }
 
 // destroyNetwork destroys the network unless it has another life by now, or
 // interfaces are plugged into it.
@@ -55,7 +56,7 @@ func (w *watcher) destroyNetwork(conn *libvirt.Connect, was *translate.Network) 
 	if err != nil {
 		return ending{Undone: undoFailed(err)}
 	}
-	if seen.Active && localDaemon(w.uri) {
+	if seen.Active && libvirtd.OnThisHost(w.uri) {
 		seen.Generation, seen.Rewritten = generation(seen, w.live.statusDirs())
 	}
 	switch {

@@ -9,6 +9,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/sirupsen/logrus"
 	"libvirt.org/go/libvirt"
+
+	"hookbridge/internal/libvirtd"
 )
 
 // watcher owns one connection for as long as the agent runs. All libvirt calls
@@ -29,7 +31,7 @@ type watcher struct {
 	// daemon names the run of the libvirtd behind this session, dirs are where it
 	// keeps its status files. runDir and libDir override what is found.
 	daemon         string
-	dirs           statusDirs
+	dirs           libvirtd.StatusDirs
 	runDir, libDir string
 
 	// live is the present session, for undos.
@@ -83,7 +85,7 @@ func (w *watcher) watch(ctx context.Context) {
 	delay := backoff.NewExponentialBackOff()
 	delay.InitialInterval = 500 * time.Millisecond
 	delay.MaxInterval = 30 * time.Second
-	if localDaemon(w.uri) {
+	if libvirtd.OnThisHost(w.uri) {
 		// A socket that is not there costs nothing to try, and what happens before
 		// the agent is back is told late.
 		delay.MaxInterval = 5 * time.Second

@@ -84,8 +84,3 @@ func (d *dispatcher) remove(c *chain, network string) {
 	l.segments = slices.DeleteFunc(l.segments, func(s *segment) bool { return s.barrier == c })
 	d.wake(l)
 }
-
-// sweep drops the segments between barriers that nothing has a place in any more.
-func (l *lane) sweep() {
-	l.segments = slices.DeleteFunc(l.segments, func(s *segment) bool { return s.barrier == nil && s.outstanding == 0 })
-}

@@ -60,12 +60,6 @@ func judgeByVersion(version uint32) Verdict {
 	}
 }
 
-// VersionText prints libvirt's version number, which is 1000000 × major + 1000 × minor +
-// release.
-func VersionText(version uint32) string {
-	return fmt.Sprintf("%d.%d.%d", version/1000000, version/1000%1000, version%1000)
-}
-
 func portEra() Ops {
 	return NewOps(OpStart, OpStarted, OpStopped, OpUpdated, OpPortCreated, OpPortDeleted)
 }
@@ -88,4 +82,10 @@ func (v Verdict) Auto() Ops {
 		}
 	}
 	return replay
+}
+
+// VersionText prints one of libvirt's version numbers, which are
+// major*1000000 + minor*1000 + release: "1.2.3" for 1002003.
+func VersionText(version uint32) string {
+	return fmt.Sprintf("%d.%d.%d", version/1000000, version/1000%1000, version%1000)
 }

@@ -124,35 +124,3 @@ func TestScanPosition(t *testing.T) {
 		t.Errorf("got %#v", err)
 	}
 }
-
-func TestUnescape(t *testing.T) {
-	for in, want := range map[string]string{
-		"":                               "",
-		"plain":                          "plain",
-		"&lt;&gt;&amp;&apos;&quot;":      `<>&'"`,
-		"a&#10;b&#x41;&#x20ac;":          "a\nbA€",
-		"&amp;lt;":                       "&lt;",
-		"&unknown; & &#; &#x; &#0; &lt":  "&unknown; & &#; &#x; &#0; &lt",
-		"&#xD800;&#x110000;&#999999999;": "&#xD800;&#x110000;&#999999999;",
-	} {
-		if got := unescape(in); got != want {
-			t.Errorf("%q: got %q, want %q", in, got, want)
-		}
-	}
-}
-
-func TestFirstForbidden(t *testing.T) {
-	clean := "<a b=' ~'>\t\n text \x7f and é € 𝄞 more text </a>"
-	if at, why := firstForbidden(clean); why != "" {
-		t.Errorf("byte %d: %s", at, why)
-	}
-	const room = "                         "
-	for i := range room {
-		for _, bad := range []string{"\x00", "\x01", "\x1f", "\x80", "\xff", "\xc3", "\uffff"} {
-			doc := room[:i] + bad + room[i:]
-			if at, why := firstForbidden(doc); at != i || why == "" {
-				t.Errorf("%q at %d: found at %d: %q", bad, i, at, why)
-			}
-		}
-	}
-}

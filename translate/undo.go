@@ -29,6 +29,17 @@ type Undo struct {
 	Not string `json:",omitempty"`
 }
 
+// UndoResult is how an undo came out; empty where there was nothing to undo.
+type UndoResult string
+
+// The results. UndoNotDone covers what must not be undone and what need not be,
+// since it has gone already.
+const (
+	UndoDone    UndoResult = "done"
+	UndoFailed  UndoResult = "failed"
+	UndoNotDone UndoResult = "none"
+)
+
 // Started says how a run of a guest began: the detail of libvirt's STARTED event
 // (virDomainEventStartedDetailType). Only a guest that was booted can be
 // destroyed without a loss: any other is perhaps the only copy of itself.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hookbridge/agent"
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
@@ -18,7 +19,7 @@ type libvirtHost struct {
 	ops      translate.Ops
 	hookDir  string
 
-	daemon    agent.LibvirtDaemon // zero if none runs
+	daemon    libvirtd.Daemon // zero if none runs
 	daemonErr error
 
 	optional bool // nobody has named the connections
@@ -49,20 +50,20 @@ func lookAtLibvirt(ctx context.Context, o Options) libvirtHost {
 			h.asked[i].answer, h.asked[i].err = o.Ask(ctx, uri)
 		})
 	}
-	h.daemon, h.daemonErr = agent.FindLibvirtDaemon()
+	h.daemon, h.daemonErr = libvirtd.Look()
 	all.Wait()
 	return h
 }
 
 // local reports whether any connection is to a libvirtd of this host.
 func (h libvirtHost) local() bool {
-	return slices.ContainsFunc(h.asked, func(a asked) bool { return agent.OnThisHost(a.uri) })
+	return slices.ContainsFunc(h.asked, func(a asked) bool { return libvirtd.OnThisHost(a.uri) })
 }
 
 // version is what this host's libvirtd answers, 0 if it did not.
 func (h libvirtHost) version() uint32 {
 	for _, a := range h.asked {
-		if agent.OnThisHost(a.uri) && a.answer.Version != 0 {
+		if libvirtd.OnThisHost(a.uri) && a.answer.Version != 0 {
 			return a.answer.Version
 		}
 	}
@@ -112,7 +113,7 @@ func (h libvirtHost) checkAnswer(a asked) []Finding {
 		return []Finding{h.whyNot(a)}
 	}
 	text := fmt.Sprintf("%s answers: libvirt %s", a.uri, translate.VersionText(a.answer.Version))
-	if agent.OnThisHost(a.uri) && h.daemonErr == nil {
+	if libvirtd.OnThisHost(a.uri) && h.daemonErr == nil {
 		text += fmt.Sprintf(", %s with pid %d", h.daemon.Program, h.daemon.PID)
 		if len(h.daemon.SocketDirs) > 0 {
 			text += ", sockets in " + h.daemon.SocketDirs[0]
@@ -138,7 +139,7 @@ func checkFeatures(a asked) Finding {
 		switch {
 		case slices.Contains(a.answer.Features, f):
 			have = append(have, string(f))
-		case f == agent.Kicks && !agent.OnThisHost(a.uri): // there are none elsewhere
+		case f == agent.Kicks && !libvirtd.OnThisHost(a.uri): // there are none elsewhere
 		default:
 			lack = append(lack, fmt.Sprintf("%s (instead: %s)", f, instead[f]))
 		}

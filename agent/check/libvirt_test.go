@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hookbridge/agent"
+	"hookbridge/internal/libvirtd"
 	"hookbridge/translate"
 )
 
@@ -32,7 +33,7 @@ func TestAnswersOfLibvirt(t *testing.T) {
 		{name: "polkit", answer: agent.Answer{Stage: agent.StageConnect, Failed: "no agent is available to authenticate", Code: 80}, says: "refuses the connection"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := libvirtHost{patience: 5 * time.Second, daemonErr: agent.ErrNoDaemon, asked: []asked{{"qemu:///system", tt.answer, tt.err}}}
+			h := libvirtHost{patience: 5 * time.Second, daemonErr: libvirtd.ErrNone, asked: []asked{{"qemu:///system", tt.answer, tt.err}}}
 			f := mustFind(t, Libvirtd, Problem, h.checkAnswers())
 			if !strings.Contains(f.Text, tt.says) || f.Subject == "" {
 				t.Errorf("%q does not say %q", f.Text, tt.says)
@@ -46,7 +47,7 @@ func TestAnswersOfLibvirt(t *testing.T) {
 // A host need not have both qemu and lxc, unless somebody says so.
 func TestConnectionsThatNobodyNamed(t *testing.T) {
 	lacks := agent.Answer{Stage: agent.StageConnect, Failed: "no connection driver available for lxc:///", Code: errNoConnect}
-	h := libvirtHost{daemonErr: agent.ErrNoDaemon, optional: true, asked: []asked{{uri: "qemu:///system", answer: agent.Answer{Version: 1001001}}, {uri: "lxc:///", answer: lacks}}}
+	h := libvirtHost{daemonErr: libvirtd.ErrNone, optional: true, asked: []asked{{uri: "qemu:///system", answer: agent.Answer{Version: 1001001}}, {uri: "lxc:///", answer: lacks}}}
 	mustNotFind(t, Libvirtd, Problem, h.checkAnswers())
 	h.asked[0].answer = lacks
 	if all := h.checkAnswers(); len(all) != 1 || all[0].Level != Problem {
@@ -72,7 +73,7 @@ func TestVerdicts(t *testing.T) {
 		{"upgraded", translate.Marks{Source: source + ", upgraded on disk but not restarted,"}, 1001001, Warning, []string{"not restarted"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := libvirtHost{daemon: agent.LibvirtDaemon{PID: 1, Program: "libvirtd", Marks: tt.marks},
+			h := libvirtHost{daemon: libvirtd.Daemon{PID: 1, Program: "libvirtd", Marks: tt.marks},
 				asked: []asked{{uri: "qemu:///system", answer: agent.Answer{Version: tt.version}}}}
 			f := mustFind(t, NativeHooks, tt.level, h.checkVerdict())
 			for _, text := range tt.says {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hookbridge/agent"
+	"hookbridge/internal/libvirtd"
 )
 
 // libvirt's numbers of errors (virterror.h).
@@ -22,7 +23,7 @@ const (
 
 // whyNot explains why a connection cannot be watched.
 func (h libvirtHost) whyNot(a asked) Finding {
-	local := agent.OnThisHost(a.uri)
+	local := libvirtd.OnThisHost(a.uri)
 	cannot := func(text, remedy string) Finding { return problem(Libvirtd, a.uri, a.uri+": "+text, remedy) }
 	said := firstLine(a.answer.Failed)
 	switch {

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -122,60 +121,9 @@ func (t *tour) give(ctx context.Context, ready <-chan struct{}) error {
 		return fmt.Errorf("libvirt's test driver: %w", err)
 	}
 	defer func() { _, _ = conn.Close() }()
-
-	ports := func(op translate.Op, guest string, number int) []expected {
-		return []expected{
-			{"front", op, guest, mac(number, 0)},
-			{"back", op, guest, mac(number, 1)},
-		}
-	}
-	var web, db *libvirt.Domain
-	var networks []*libvirt.Network
-	defer func() {
-		for _, n := range networks {
-			_ = n.Free()
-		}
-		for _, d := range []*libvirt.Domain{web, db} {
-			if d != nil {
-				_ = d.Free()
-			}
-		}
-	}()
-	steps := []struct {
-		title string
-		do    func() error
-		calls []expected
-	}{
-		{"virsh net-create front.xml, back.xml", func() error {
-			for i, name := range []string{"front", "back"} {
-				n, err := conn.NetworkCreateXML(networkXML(name, 150+i))
-				if err != nil {
-					return err
-				}
-				networks = append(networks, n)
-			}
-			return nil
-		}, []expected{
-			{"front", translate.OpStart, "", ""}, {"front", translate.OpStarted, "", ""},
-			{"back", translate.OpStart, "", ""}, {"back", translate.OpStarted, "", ""},
-		}},
-		{"virsh create web.xml: a guest with two interfaces", func() (err error) {
-			web, err = conn.DomainCreateXML(guestXML("web", 1, "front", "back"), 0)
-			return err
-		}, ports(translate.OpPlugged, "web", 1)},
-		{"virsh create db.xml: another; connections='2' now", func() (err error) {
-			db, err = conn.DomainCreateXML(guestXML("db", 2, "front", "back"), 0)
-			return err
-		}, ports(translate.OpPlugged, "db", 2)},
-		{"virsh destroy web: the guest is gone, its last live documents are not", func() error {
-			return web.Destroy()
-		}, ports(translate.OpUnplugged, "web", 1)},
-		{"virsh destroy db", func() error { return db.Destroy() }, ports(translate.OpUnplugged, "db", 2)},
-		{"virsh net-destroy front, back", func() error {
-			return errors.Join(networks[0].Destroy(), networks[1].Destroy())
-		}, []expected{{"front", translate.OpStopped, "", ""}, {"back", translate.OpStopped, "", ""}}},
-	}
-	for _, s := range steps {
+	host := virtualHost{conn: conn}
+	defer host.free()
+	for _, s := range host.steps() {
 		if err := t.step(ctx, s.title, s.do, s.calls...); err != nil {
 			return err
 		}

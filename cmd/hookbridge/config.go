@@ -12,6 +12,7 @@ import (
 
 	"hookbridge/agent"
 	"hookbridge/internal/config"
+	"hookbridge/internal/libvirtd"
 )
 
 // configuration is what a command is told by flags and by a file. Flags win.
@@ -61,7 +62,7 @@ func (c *configuration) load() (config.Settings, *config.File, error) {
 		return file.Blame(key, err)
 	}
 	for _, uri := range s.Connect {
-		if err := agent.CheckURI(uri); err != nil {
+		if err := libvirtd.CheckURI(uri); err != nil {
 			return s, nil, blame("connect", err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"hookbridge/agent"
+	"hookbridge/agent/book"
 )
 
 // awaits runs a command until it prints what matches: awaits PATTERN COMMAND […]
@@ -39,15 +40,15 @@ func awaits(ts *testscript.TestScript, _ bool, args []string) {
 func TestSheetIsHarmlessAndNarrow(t *testing.T) {
 	long := strings.Repeat("a-very-long-name-", 8)
 	now := time.Now()
-	call := &agent.CallResult{CallRef: agent.CallRef{Network: long, Op: "plugged", Domain: long, MAC: "52:54:00:00:00:01"}, Result: "exit 3", Failed: true, Stderr: "\x1b[2J" + long + "\a\u009b31m", UndoText: long, Time: now}
+	call := &book.CallResult{CallRef: book.CallRef{Network: long, Op: "plugged", Domain: long, MAC: "52:54:00:00:00:01"}, Result: "exit 3", Failed: true, Stderr: "\x1b[2J" + long + "\a\u009b31m", UndoText: long, Time: now}
 	s := agent.Status{
 		Version: "1", Now: now, Started: now.Add(-50 * time.Hour), HookDir: "/" + long,
 		Connections: []agent.ConnectionStatus{{URI: "qemu:///system", LastError: long, Reconnects: 1}},
 		Networks: []agent.NetworkStatus{{Name: long, LastCall: call, Interfaces: []agent.InterfaceStatus{
 			{Guest: long, MAC: "52:54:00:00:00:01", Target: "vnet0", LastCall: call, Since: now}, {Guest: "g", MAC: "52:54:00:00:00:02", Refused: true},
 		}}},
-		Running:  []agent.RunningCall{{CallRef: call.CallRef, Since: now.Add(-2 * time.Minute)}},
-		Failures: []agent.CallResult{*call},
+		Running:  []book.RunningCall{{CallRef: call.CallRef, Since: now.Add(-2 * time.Minute)}},
+		Failures: []book.CallResult{*call},
 	}
 	p := &sheet{unicode: true}
 	p.status(&s)

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"hookbridge/agent"
+	"hookbridge/agent/book"
 	"hookbridge/translate"
 )
 
@@ -244,7 +245,7 @@ func (p *sheet) interfaceLine(i *agent.InterfaceStatus, known string, last bool,
 }
 
 // ended says how a call ended.
-func ended(r *agent.CallResult) string {
+func ended(r *book.CallResult) string {
 	text := fmt.Sprintf("%s: %s", r.Op, r.Result)
 	if r.Script != "" && !r.Failed {
 		text += " in " + took(time.Duration(r.Duration))
@@ -256,7 +257,7 @@ func ended(r *agent.CallResult) string {
 }
 
 // called names a call.
-func called(c agent.CallRef) string {
+func called(c book.CallRef) string {
 	text := c.Network + " " + string(c.Op)
 	if c.Domain != "" {
 		text += " " + c.Domain + " " + c.MAC

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"hookbridge/internal/libvirtd"
 )
 
 // Guests are the hooks that the gate knows.
@@ -19,14 +21,14 @@ const maxScript = 1 << 20
 // hook is the place of one guest hook in a hook directory.
 type hook struct {
 	dir, guest string
-	daemons    func(dir, guest string) ([]daemon, error)
+	daemons    func(dir, guest string) ([]libvirtd.Process, error)
 	// step is called after each change on disk, for tests of what an interrupted
 	// command leaves.
 	step func(what string)
 }
 
 func newHook(dir, guest string) hook {
-	return hook{dir: dir, guest: guest, daemons: daemonsOf, step: func(string) {}}
+	return hook{dir: dir, guest: guest, daemons: libvirtd.GuestDaemons, step: func(string) {}}
 }
 
 // path is what libvirtd runs.

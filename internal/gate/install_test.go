@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"hookbridge/internal/libvirtd"
 )
 
 func TestInstallAndRemoveWhereNothingWas(t *testing.T) {
@@ -124,11 +126,11 @@ func TestLibvirtdStartsDuringRemoval(t *testing.T) {
 	p := newPlace(t)
 	p.mustInstall()
 	calls := 0
-	p.daemons = func(string, string) ([]daemon, error) {
+	p.daemons = func(string, string) ([]libvirtd.Process, error) {
 		if calls++; calls == 1 {
 			return nil, nil
 		}
-		return []daemon{{pid: 1}}, nil
+		return []libvirtd.Process{{PID: 1}}, nil
 	}
 	p.mustRemove()
 	p.mustState("pass-through")

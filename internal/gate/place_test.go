@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hookbridge/internal/gate/ask"
+	"hookbridge/internal/libvirtd"
 )
 
 const adminScript = "#!/bin/sh\n# the administrator's own\nexit 0\n\n"
@@ -23,19 +24,15 @@ type place struct {
 func newPlace(t *testing.T) place {
 	t.Helper()
 	h := newHook(t.TempDir(), "qemu")
-	h.daemons = func(string, string) ([]daemon, error) { return nil, nil }
+	h.daemons = func(string, string) ([]libvirtd.Process, error) { return nil, nil }
 	return place{hook: h, t: t}
 }
 
-// withDaemon lets a libvirtd run that started at the given moment of this boot.
-func (p *place) withDaemon(ticks int64) {
-	p.t.Helper()
-	m, err := now()
-	if err != nil {
-		p.t.Fatal(err)
+// withDaemon lets a libvirtd run that was started so many ticks after the boot.
+func (p *place) withDaemon(ticks uint64) {
+	p.daemons = func(string, string) ([]libvirtd.Process, error) {
+		return []libvirtd.Process{{PID: 1, Start: ticks}}, nil
 	}
-	m.Ticks = ticks
-	p.daemons = func(string, string) ([]daemon, error) { return []daemon{{pid: 1, start: m}}, nil }
 }
 
 func (p place) write(path, text string, mode fs.FileMode) fs.FileInfo {

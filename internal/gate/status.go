@@ -161,8 +161,12 @@ func (h hook) seen(since moment) (seeing, error) {
 	if err != nil || len(daemons) == 0 {
 		return noDaemons, err
 	}
+	current, err := now()
+	if err != nil {
+		return noDaemons, err
+	}
 	for _, d := range daemons {
-		if !d.startedAfter(since) {
+		if !current.startedAfter(d, since) {
 			return seenNot, nil
 		}
 	}

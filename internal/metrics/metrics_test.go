@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"hookbridge/agent"
+	"hookbridge/agent/book"
 	"hookbridge/exec"
 	"hookbridge/translate"
 )
@@ -47,7 +48,7 @@ func full() agent.Status {
 			Name: "front", Connection: "qemu:///system", Up: true,
 			Interfaces: []agent.InterfaceStatus{{MAC: "1"}, {MAC: "2"}, {MAC: "3", Refused: true}},
 		}},
-		Running:    []agent.RunningCall{{Since: now.Add(-90 * time.Second)}, {Since: now}},
+		Running:    []book.RunningCall{{Since: now.Add(-90 * time.Second)}, {Since: now}},
 		Queues:     agent.QueueStatus{CallsPlanned: 7, CallsHeld: 6},
 		Calls:      agent.CallStatus{Made: 10, Inexact: 9},
 		Undo:       agent.UndoStatus{Done: map[translate.UndoKind]int{translate.UndoDomain: 2}, NotDone: 3},

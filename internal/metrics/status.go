@@ -155,10 +155,10 @@ func collectConnection(set func(metric, float64, ...string), conn *agent.Connect
 
 func collectCounts(set func(metric, float64, ...string), s *agent.Status) {
 	for _, kind := range []translate.UndoKind{translate.UndoNetwork, translate.UndoDomain, translate.UndoPlug, translate.UndoUpdate} {
-		set(undos, float64(s.Undo.Done[kind]), string(kind), string(agent.UndoDone))
-		set(undos, float64(s.Undo.Failed[kind]), string(kind), string(agent.UndoFailed))
+		set(undos, float64(s.Undo.Done[kind]), string(kind), string(translate.UndoDone))
+		set(undos, float64(s.Undo.Failed[kind]), string(kind), string(translate.UndoFailed))
 	}
-	set(undos, float64(s.Undo.NotDone), "any", string(agent.UndoNotDone))
+	set(undos, float64(s.Undo.NotDone), "any", string(translate.UndoNotDone))
 	for _, reason := range agent.Comparisons() {
 		set(reconciles, float64(s.Reconciles.Made[reason]), string(reason))
 	}

@@ -1,8 +1,3 @@
-// Package ask is the shim's side of the gate: it hands one call of a guest hook
-// to the agent and tells libvirtd the answer.
-//
-// It is kept apart, and from packages net and net/http in particular, so that it
-// can run before libvirt's library is loaded; see package early.
 package ask
 
 import (
@@ -14,39 +9,6 @@ import (
 	"strings"
 	"time"
 )
-
-// Policy is what becomes of a guest when the agent cannot be asked.
-type Policy string
-
-// The policies of gate.unavailable.
-const (
-	Allow Policy = "allow"
-	Deny  Policy = "deny"
-)
-
-// ParsePolicy takes the word for a policy.
-func ParsePolicy(s string) (Policy, error) {
-	switch p := Policy(s); p {
-	case Allow, Deny:
-		return p, nil
-	}
-	return "", fmt.Errorf("%q is neither allow nor deny", s)
-}
-
-// Set makes Policy a flag's value.
-func (p *Policy) Set(s string) error {
-	parsed, err := ParsePolicy(s)
-	if err == nil {
-		*p = parsed
-	}
-	return err
-}
-
-// String returns the word for the policy.
-func (p *Policy) String() string { return string(*p) }
-
-// Type names the flag's value in a usage text.
-func (p *Policy) Type() string { return "allow|deny" }
 
 // Limits of one call.
 const (
@@ -98,34 +60,13 @@ var handed = map[string]struct{ refusable, quick bool }{
 // Main is "hookbridge gate run". It returns the exit status: 0 lets libvirtd go
 // on, 1 makes it refuse the guest, 2 is a wrong command line.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	var call Call
-	timeout, socket, policy := DefaultTimeout, DefaultSocket, Allow
-	flags := flag.NewFlagSet("hookbridge gate run", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.StringVar(&call.Guest, "guest", "", "the hook's `name`: qemu or lxc")
-	flags.IntVar(&call.PID, "pid", os.Getppid(), "process id of the calling libvirtd")
-	flags.StringVar(&socket, "socket", socket, "the agent's socket")
-	flags.DurationVar(&timeout, "timeout", timeout, "how long the agent may take")
-	flags.Var(&policy, "unavailable", "what happens without the agent: allow or deny")
-	flags.Usage = func() {
-		fmt.Fprintln(stderr, "hookbridge gate run is called by the shim that hookbridge gate install writes:\n"+
-			"  hookbridge gate run --guest qemu [flags] -- GUEST OP SUB_OP EXTRA")
-		flags.PrintDefaults()
-	}
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return 0
-		}
+	call, socket, timeout, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
 		return 2
 	}
-	if call.Guest == "" || timeout <= 0 || flags.NArg() < 2 || flags.NArg() > 4 {
-		flags.Usage()
-		return 2
-	}
-	for i, field := range []*string{&call.Object, &call.Op, &call.SubOp, &call.Extra} {
-		*field = flags.Arg(i)
-	}
-
 	if call.Op == "migrate" || call.Op == "restore" {
 		// libvirtd takes what comes back for the guest's document.
 		if _, err := io.Copy(stdout, stdin); err != nil {
@@ -142,14 +83,12 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		// The agent only queues these.
 		timeout = min(timeout, AcceptLimit)
 	}
-
-	call.Timeout, call.Unavailable = timeout.Milliseconds(), policy
-
+	call.Timeout = timeout.Milliseconds()
 	answer, err := put(&call, stdin, socket, timeout)
 	switch {
 	case err != nil && !op.refusable:
 		fmt.Fprintf(stderr, "hookbridge: %s of guest %q was not told to the agent: %v\n", call.Op, call.Object, err)
-	case err != nil && policy == Deny:
+	case err != nil && call.Unavailable == Deny:
 		fmt.Fprintf(stderr, "hookbridge: guest %q is refused, since the agent could not be asked (gate.unavailable = deny): %v\n", call.Object, err)
 		return 1
 	case err != nil:
@@ -164,6 +103,37 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	return 0
 }
+
+// parse reads the command line, and tells of one that is wrong on stderr. The error is
+// [flag.ErrHelp] where somebody has asked for help.
+func parse(args []string, stderr io.Writer) (call Call, socket string, timeout time.Duration, err error) {
+	call.Unavailable = Allow
+	flags := flag.NewFlagSet("hookbridge gate run", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&call.Guest, "guest", "", "the hook's `name`: qemu or lxc")
+	flags.IntVar(&call.PID, "pid", os.Getppid(), "process id of the calling libvirtd")
+	flags.StringVar(&socket, "socket", DefaultSocket, "the agent's socket")
+	flags.DurationVar(&timeout, "timeout", DefaultTimeout, "how long the agent may take")
+	flags.Var(&call.Unavailable, "unavailable", "what happens without the agent: allow or deny")
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "hookbridge gate run is called by the shim that hookbridge gate install writes:\n"+
+			"  hookbridge gate run --guest qemu [flags] -- GUEST OP SUB_OP EXTRA")
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		return call, socket, timeout, err
+	}
+	if call.Guest == "" || timeout <= 0 || flags.NArg() < 2 || flags.NArg() > 4 {
+		flags.Usage()
+		return call, socket, timeout, errUsage
+	}
+	for i, field := range []*string{&call.Object, &call.Op, &call.SubOp, &call.Extra} {
+		*field = flags.Arg(i)
+	}
+	return call, socket, timeout, nil
+}
+
+var errUsage = errors.New("wrong command line")
 
 func put(call *Call, stdin io.Reader, socket string, timeout time.Duration) (*Answer, error) {
 	document, err := readDocument(stdin, DocumentLimit)

@@ -1,4 +1,4 @@
-package agent
+package libvirtd
 
 import (
 	"fmt"
@@ -43,10 +43,10 @@ func unwrapURL(err error) error {
 	return err
 }
 
-// localDaemon reports whether the connection is served by a libvirtd of this
+// OnThisHost reports whether a connection is served by a libvirtd of this
 // host, whose own network driver runs hooks. The test driver, whether inside
 // this process or behind a libvirtd, and remote hosts run none here.
-func localDaemon(uri string) bool {
+func OnThisHost(uri string) bool {
 	u, err := url.Parse(uri)
 	if err != nil {
 		return false
@@ -56,4 +56,18 @@ func localDaemon(uri string) bool {
 		return false
 	}
 	return u.Host == "" && (transport == "" || transport == "unix")
+}
+
+// Driver returns the libvirt driver of a connection URI, which is also the name of
+// its directory below /run/libvirt; empty if the URI is malformed.
+func Driver(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return ""
+	}
+	driver, _, _ := strings.Cut(u.Scheme, "+")
+	if driver == "xen" {
+		return "libxl"
+	}
+	return driver
 }

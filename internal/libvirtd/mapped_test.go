@@ -1,39 +1,10 @@
-package agent
+package libvirtd
 
 import (
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"hookbridge/internal/process"
 )
-
-// runAs starts a process whose program file carries the given bytes, as a
-// libvirtd that was built with them would. It is a copy of sleep; what counts is
-// that the kernel has the file mapped.
-func runAs(t *testing.T, name, text string) (daemon, string) {
-	t.Helper()
-	program, err := os.ReadFile("/bin/sleep")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, append(program, text...), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, "600")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	stat, err := process.Read(cmd.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return daemon{cmd.Process.Pid, stat.Start}, path
-}
 
 func TestMarksOfARunningDaemon(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -48,7 +19,7 @@ func TestMarksOfARunningDaemon(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, _ := runAs(t, "libvirtd", c.text)
-			m, err := d.marks()
+			m, err := d.Marks()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,23 +40,12 @@ func TestMarksOfAnUpgradedDaemon(t *testing.T) {
 	if err := os.WriteFile(path, []byte("\x00port-created\x00<hookData>"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	m, err := d.marks()
+	m, err := d.Marks()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !m.Unplugged || m.PortCreated || !strings.Contains(m.Source, "upgraded on disk but not restarted") {
 		t.Errorf("marks %+v", m)
-	}
-}
-
-func TestFindDaemonByItsName(t *testing.T) {
-	d, _ := runAs(t, "virtnetworkd", "")
-	got, err := findDaemon()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != d {
-		t.Errorf("found %+v, want %+v", got, d)
 	}
 }
 

@@ -37,30 +37,3 @@ func (a *Agent) Follow(ctx context.Context, f history.Filter, last int) (iter.Se
 	}
 	return r.caller.history.Follow(ctx, f, last), nil
 }
-
-// Healthy returns nil while the agent runs, and else why it does not.
-func (a *Agent) Healthy() error {
-	select {
-	case <-a.ended:
-		return errEnded
-	default:
-	}
-	select {
-	case <-a.ready:
-		return nil
-	default:
-		return errNotYet
-	}
-}
-
-// Observe makes the agent tell also fn of each finished call, like [Config.OnCall]. It
-// must be called before Run.
-func (a *Agent) Observe(fn func(Finished)) {
-	first := a.cfg.OnCall
-	a.cfg.OnCall = func(f Finished) {
-		if first != nil {
-			first(f)
-		}
-		fn(f)
-	}
-}

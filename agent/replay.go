@@ -6,23 +6,6 @@ import (
 	"hookbridge/translate"
 )
 
-// judgeDaemon says which operations the libvirtd behind a connection runs
-// itself. version is what it answers when asked for its own.
-func judgeDaemon(uri string, version uint32) translate.Verdict {
-	if !localDaemon(uri) {
-		return translate.Verdict{
-			Native: translate.Ops{},
-			Reason: "the test driver and connections to other hosts run no hooks on this host",
-		}
-	}
-	marks := translate.Marks{}
-	if d, err := findDaemon(); err == nil {
-		// Marks that cannot be had leave the version, and the verdict says so.
-		marks, _ = d.marks()
-	}
-	return translate.Judge(marks, version)
-}
-
 // replay holds the operations to replay, by the connection that a network is
 // known by. A verdict is made anew at each connect.
 type replay struct {
@@ -72,4 +55,37 @@ func (r *replay) ops(conn string) translate.Ops {
 		return translate.Ops{}
 	}
 	return v.Auto()
+}
+
+// status says of every operation who makes its calls, and why.
+func (r *replay) status(conn string) []OpStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	verdict, judged := r.verdicts[conn]
+	ops := r.fixed
+	if ops == nil {
+		ops = verdict.Auto()
+	}
+	all := make([]OpStatus, 0, len(translate.AllOps()))
+	for _, op := range translate.AllOps() {
+		o := OpStatus{Op: op}
+		switch {
+		case !judged && r.fixed == nil:
+			o.State, o.Why = OpUnknown, "there has been no connection to libvirt yet"
+		case ops[op] && r.fixed != nil && verdict.Native[op]:
+			o.State, o.Why = OpReplayed, "the configuration names it, and libvirtd makes these calls, too"
+		case ops[op] && r.fixed != nil:
+			o.State, o.Why = OpReplayed, "the configuration names it"
+		case ops[op]:
+			o.State, o.Why = OpReplayed, verdict.Reason
+		case verdict.Native[op]:
+			o.State, o.Why = OpNative, verdict.Reason
+		case r.fixed != nil:
+			o.State, o.Why = OpOff, "the configuration does not name it"
+		default:
+			o.State, o.Why = OpOff, "newer than libvirt 1.2.2: only made where the configuration names it"
+		}
+		all = append(all, o)
+	}
+	return all
 }

@@ -1,10 +1,9 @@
-package agent
+package book
 
 import (
 	"strings"
 	"time"
 
-	"hookbridge/exec"
 	"hookbridge/internal/history"
 	"hookbridge/translate"
 )
@@ -19,7 +18,8 @@ type CallRef struct {
 	Cause      translate.Cause `json:"cause"`
 }
 
-func refTo(call translate.Call) CallRef {
+// RefTo names a call.
+func RefTo(call translate.Call) CallRef {
 	r := CallRef{Network: call.Network, Op: call.Op, Connection: call.Conn, Cause: call.Cause}
 	if call.Domain != nil {
 		r.Domain = call.Domain.Name
@@ -51,37 +51,12 @@ type CallResult struct {
 	Stderr   string           `json:"stderr,omitempty"` // its first line
 	Duration history.Duration `json:"duration_ms"`      // of all scripts
 
-	Undo     UndoResult `json:"undo,omitempty"`
-	UndoText string     `json:"undo_text,omitempty"`
+	Undo     translate.UndoResult `json:"undo,omitempty"`
+	UndoText string               `json:"undo_text,omitempty"`
 }
 
-func resultOfCall(f Finished) CallResult {
-	r := CallResult{
-		CallRef: refTo(f.Call), Run: f.Run, Time: f.Report.Started, Result: "no hook script",
-		Duration: history.Duration(f.Report.Duration), Undo: f.Undo.Result, UndoText: f.Undo.Text,
-	}
-	if o := decisive(f.Report); o != nil {
-		r.Result, r.Failed, r.Script, r.Stderr = resultOf(o), o.Err != nil, o.Path, o.Stderr.FirstLine()
-	}
-	return r
-}
-
-// decisive is the script that decides how a call is said to have ended: the one that
-// failed, else the last. It is nil where there was none.
-func decisive(report exec.Report) *exec.Outcome {
-	var last *exec.Outcome
-	worst := report.Err()
-	for i := range report.Scripts {
-		last = &report.Scripts[i]
-		if worst != nil && last.Err == worst { //nolint:errorlint // the very one
-			return last
-		}
-	}
-	return last
-}
-
-// resultOfEntry is resultOfCall for one script in the history.
-func resultOfEntry(e history.Entry) CallResult {
+// resultOf is what came of one script of a call, as the history tells it.
+func resultOf(e history.Entry) CallResult {
 	line, _, _ := strings.Cut(e.Output, "\n")
 	if !e.Failed {
 		line = ""
@@ -91,6 +66,6 @@ func resultOfEntry(e history.Entry) CallResult {
 			Network: e.Network, Op: translate.Op(e.Op), Connection: e.Conn, Domain: e.Domain, MAC: e.MAC, Cause: translate.Cause(e.Cause),
 		},
 		Run: e.Run, Time: e.Time, Result: e.Result, Failed: e.Failed, Script: e.Script, Stderr: line,
-		Duration: e.Duration, Undo: UndoResult(e.Undo), UndoText: e.UndoText,
+		Duration: e.Duration, Undo: translate.UndoResult(e.Undo), UndoText: e.UndoText,
 	}
 }

@@ -1,4 +1,4 @@
-package agent
+package libvirtd
 
 import (
 	"strings"
@@ -42,8 +42,8 @@ func TestLocalDaemon(t *testing.T) {
 		"test:///default": false, "test+unix:///default": false, "qemu+ssh://host/system": false,
 		"qemu+tcp://127.0.0.1/system": false, "esx://host/": false,
 	} {
-		if got := localDaemon(uri); got != want {
-			t.Errorf("localDaemon(%q) = %v", uri, got)
+		if got := OnThisHost(uri); got != want {
+			t.Errorf("OnThisHost(%q) = %v", uri, got)
 		}
 	}
 }

@@ -1,0 +1,63 @@
+package agent
+
+import (
+	"time"
+
+	"hookbridge/internal/store"
+	"hookbridge/translate"
+)
+
+// task is one call to be made.
+type task struct {
+	call translate.Call
+	id   store.CallID // in the store
+	kept store.Ticket // until when the call may not begin: else it could be lost
+
+	// retry says that the call may have begun before: the agent was killed
+	// between planning it and its end.
+	retry bool
+
+	// silent says that the call is not made: what it tells was there before
+	// hookbridge, and is only to be known and counted.
+	silent bool
+
+	// gate is set for the calls that a guest's start waits for, and for those that
+	// take them back.
+	gate *gateStep
+
+	// fired is set for a call that is made by hand.
+	fired *fired
+
+	outcome *outcome // nil: nobody waits for it
+
+	// life is that of the network when the call was planned, for a network's own
+	// calls.
+	life uint64
+}
+
+// chain is a list of calls that one change asks for, to be made in order.
+type chain struct {
+	guest   string // the key of the domain, "" for a network's own calls
+	tasks   []task
+	planned time.Time
+	number  uint64              // counts the chains in the order of their planning
+	undoing bool                // an aftermath is under way
+	outcast bool                // abandoned while it was
+	places  map[string]*segment // by network, where the guest's calls stand
+}
+
+// network is the key of the task's network.
+func (t *task) network() string { return key(t.call.Conn, t.call.Network) }
+
+// next is the key of the network of the chain's next call.
+func (c *chain) next() string { return c.tasks[0].network() }
+
+// needs reports whether a call on this network is still to come.
+func (c *chain) needs(network string) bool {
+	for i := range c.tasks {
+		if c.tasks[i].network() == network {
+			return true
+		}
+	}
+	return false
+}

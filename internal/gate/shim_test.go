@@ -71,7 +71,7 @@ func (r rig) put() {
 
 // did is what a call of the shim did.
 type did struct {
-	status         int
+	pid, status    int
 	stdout, stderr string
 }
 
@@ -102,7 +102,7 @@ func (r rig) callWith(cmd *exec.Cmd) did {
 	if err != nil && !errors.As(err, &exit) {
 		r.t.Fatalf("the shim could not be run: %v", err)
 	}
-	return did{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	return did{cmd.Process.Pid, cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
 func (r rig) recorded(name, what string) (string, bool) {
@@ -137,8 +137,9 @@ func (r rig) want(got did, status int, stdout string) {
 	if got.status != status || got.stdout != stdout {
 		r.t.Errorf("status %d, %d bytes of stdout, want %d, %d; stderr %q", got.status, len(got.stdout), status, len(stdout), got.stderr)
 	}
-	if leftover, _ := filepath.Glob("/run/hookbridge-gate.*"); len(leftover) > 0 {
-		r.t.Errorf("left in /run: %v", leftover)
+	document := fmt.Sprintf("/run/hookbridge-gate.%d", got.pid)
+	if _, err := os.Lstat(document); !errors.Is(err, os.ErrNotExist) {
+		r.t.Errorf("%s is left (%v)", document, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"sync"
 
 	"libvirt.org/go/libvirt"
 
@@ -45,12 +46,18 @@ func readNetworkObject(network *libvirt.Network, seen *translate.NetworkSeen, ac
 			return err
 		}
 	}
-	if seen.Live, err = network.GetXMLDesc(0); err != nil {
+	var reading sync.WaitGroup
+	reading.Go(func() { // beside the other
+		var failed error
+		if seen.Inactive, failed = network.GetXMLDesc(libvirt.NETWORK_XML_INACTIVE); failed != nil {
+			// Daemons before 0.9.10 refuse the flag; start then carries the live text.
+			seen.Inactive = ""
+		}
+	})
+	seen.Live, err = network.GetXMLDesc(0)
+	reading.Wait()
+	if err != nil {
 		return err
-	}
-	if seen.Inactive, err = network.GetXMLDesc(libvirt.NETWORK_XML_INACTIVE); err != nil {
-		// Daemons before 0.9.10 refuse the flag; start then carries the live text.
-		seen.Inactive = ""
 	}
 	// libvirt gives the inactive document for a network that has just stopped,
 	// without a word: only one that is active before and after was read live.

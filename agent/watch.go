@@ -46,6 +46,9 @@ type watcher struct {
 	// that is under way; nil otherwise.
 	documents map[string]networkDoc
 
+	// ahead are documents that are read while a domain is.
+	ahead documentsAhead
+
 	// host has the networks that this connection's guests use.
 	host *hostNetworks
 

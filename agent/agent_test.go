@@ -247,6 +247,48 @@ func TestShortLivedGuests(t *testing.T) {
 	}
 }
 
+// A transient guest leaves nothing to read when it has gone: each either gets its calls
+// or is counted.
+func TestTransientGuestsThatAreGone(t *testing.T) {
+	conn := connect(t)
+	network, err := conn.NetworkCreateXML(netXML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = network.Destroy(); _ = network.Free() }()
+	r := startAgent(t, Config{Connect: []string{testURI}, HookDir: hookDir(t, "#!/bin/sh\n")})
+	r.calls(len(adopted) + 2)
+	r.awaitReady()
+	const rounds = 50
+	start := func(mac string) *libvirt.Domain {
+		t.Helper()
+		domain, err := conn.DomainCreateXML(domainXML(mac), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return domain
+	}
+	for range rounds {
+		domain := start("52:54:00:00:00:01")
+		if err := domain.Destroy(); err != nil {
+			t.Fatal(err)
+		}
+		_ = domain.Free()
+	}
+	// What came before is through when the last one's call is made.
+	last := start("52:54:00:00:00:02")
+	defer func() { _ = last.Destroy(); _ = last.Free() }()
+	made := 0
+	for r.calls(1)[0] != "n plugged begin - g 52:54:00:00:00:02" {
+		made++
+	}
+	unseen := r.status().Connections[0].GuestsUnseen
+	if made != 2*(rounds-unseen) {
+		t.Errorf("%d calls, and %d of %d guests were not seen\n%s", made, unseen, rounds, r.log)
+	}
+	t.Logf("%d of %d were not seen", unseen, rounds)
+}
+
 // Networks that go down and up faster than they can be looked at get the whole
 // sequence each time.
 func TestShortLivedNetworks(t *testing.T) {

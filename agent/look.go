@@ -140,6 +140,7 @@ func (w *watcher) wentPastGate(uuid string) bool {
 func (w *watcher) missedRun(h hint, seen *translate.DomainSeen) {
 	if seen.Live == "" {
 		w.log.WithField("domain", h.name).Warn("started and gone before its document could be read: its interfaces are unknown")
+		w.standing.missedGuest()
 		return
 	}
 	seen.Inexact = "the guest had stopped before its live document could be read; this is the inactive one"

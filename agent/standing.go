@@ -30,6 +30,7 @@ type connectionStanding struct {
 	comparing        time.Duration // that the last took
 	overflows        int
 	dropped          int
+	unseen           int
 }
 
 // Comparison says why everything on a connection was compared with what was announced.
@@ -99,6 +100,13 @@ func (s *standing) overflowed(dropped int) {
 	defer s.mu.Unlock()
 	s.now.overflows++
 	s.now.dropped += dropped
+}
+
+// missedGuest notes that a guest had come and gone before anything of it could be read.
+func (s *standing) missedGuest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now.unseen++
 }
 
 func (s *standing) snapshot() connectionStanding {

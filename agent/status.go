@@ -75,6 +75,10 @@ type ConnectionStatus struct {
 	HintsSpilled int `json:"hints_spilled"` // in the store
 	HintsDropped int `json:"hints_dropped"` // so far, for want of room
 	Overflows    int `json:"overflows"`     // each was answered by a comparison
+
+	// GuestsUnseen counts the guests that were started and gone before any document of
+	// them could be read: what interfaces they had is unknown, so no call was made.
+	GuestsUnseen int `json:"guests_unseen"`
 }
 
 // OpState says who makes the calls of an operation.

@@ -116,7 +116,7 @@ func (w *watcher) status() (ConnectionStatus, connectionStanding) {
 		URI: w.uri, Optional: w.optional, Connected: now.connected, Ready: now.ready, Since: now.since,
 		LastError: now.failure, LastErrorTime: now.failed, DaemonRun: now.daemon,
 		FollowsNetworks: w.host.follows(w), NetworksKnownBy: w.host.conn,
-		Reconnects: max(0, now.sessions-1), HintsDropped: now.dropped, Overflows: now.overflows,
+		Reconnects: max(0, now.sessions-1), HintsDropped: now.dropped, Overflows: now.overflows, GuestsUnseen: now.unseen,
 		Ops: w.replay.status(w.host.conn), Sources: now.sources(libvirtd.OnThisHost(w.uri)),
 	}
 	if now.version != 0 {

@@ -291,7 +291,7 @@ func (p *sheet) counters(s *agent.Status) {
 	for _, n := range s.Undo.Failed {
 		failed += n
 	}
-	compared, found, reconnects := 0, 0, 0
+	compared, found, reconnects, unseen := 0, 0, 0, 0
 	for _, n := range s.Reconciles.Made {
 		compared += n
 	}
@@ -300,6 +300,7 @@ func (p *sheet) counters(s *agent.Status) {
 	}
 	for i := range s.Connections {
 		reconnects += s.Connections[i].Reconnects
+		unseen += s.Connections[i].GuestsUnseen
 	}
 	q := &s.Queues
 	queues := plural(q.HintsWaiting, "event") + " waiting"
@@ -311,8 +312,12 @@ func (p *sheet) counters(s *agent.Status) {
 		queues += fmt.Sprintf(", %s waiting for a connection", plural(q.CallsHeld, "call"))
 	}
 	p.line("queues  ", "", queues)
-	p.line("so far  ", "", fmt.Sprintf("%s, %d with a document learnt too late; %s lost in %s; %s; %s found %s",
-		plural(int(s.Calls.Made), "call"), s.Calls.Inexact, plural(q.HintsDropped, "event"), plural(q.Overflows, "overflow"),
+	late := ""
+	if unseen > 0 {
+		late = fmt.Sprintf(", %s gone before they could be read", plural(unseen, "guest"))
+	}
+	p.line("so far  ", "", fmt.Sprintf("%s, %d with a document learnt too late%s; %s lost in %s; %s; %s found %s",
+		plural(int(s.Calls.Made), "call"), s.Calls.Inexact, late, plural(q.HintsDropped, "event"), plural(q.Overflows, "overflow"),
 		plural(reconnects, "reconnect"), plural(compared, "comparison"), plural(found, "call")))
 	p.line("undos   ", "", fmt.Sprintf("%d done, %d failed; %s not undone (on_failure is %s)", undone, failed, plural(s.Undo.NotDone, "refusal"), s.OnFailure))
 	if g := s.Gate; g != (agent.GateStatus{}) {

@@ -41,7 +41,7 @@ func full() agent.Status {
 		Now: now, Started: now.Add(-time.Hour), LibvirtLibrary: "9.0.0",
 		Connections: []agent.ConnectionStatus{{
 			URI: "qemu:///system", NetworksKnownBy: "qemu:///system", Connected: true, Ready: true, Reconnects: 2,
-			HintsWaiting: 3, HintsSpilled: 4, HintsDropped: 5, Overflows: 1,
+			HintsWaiting: 3, HintsSpilled: 4, HintsDropped: 5, Overflows: 1, GuestsUnseen: 8,
 			Ops: []agent.OpStatus{{Op: translate.OpPlugged, State: agent.OpReplayed}},
 		}},
 		Networks: []agent.NetworkStatus{{
@@ -100,6 +100,7 @@ func TestValues(t *testing.T) {
 		`hookbridge_hints_waiting{connection="qemu:///system",place="store"} 4`,
 		`hookbridge_hints_dropped_total{connection="qemu:///system"} 5`,
 		`hookbridge_overflows_total{connection="qemu:///system"} 1`,
+		`hookbridge_guests_unseen_total{connection="qemu:///system"} 8`,
 		`hookbridge_operation_state{connection="qemu:///system",op="plugged",state="replayed"} 1`,
 		`hookbridge_interfaces_plugged{connection="qemu:///system",network="front"} 2`,
 		`hookbridge_interfaces_refused{connection="qemu:///system",network="front"} 1`,

@@ -59,6 +59,7 @@ var (
 	hints     = gauge("hints_waiting", "Events that wait to be looked at.", "connection", "place")
 	dropped   = counter("hints_dropped_total", "Events for which there was no room.", "connection")
 	overflows = counter("overflows_total", "Times that events were lost and everything was compared instead.", "connection")
+	unseen    = counter("guests_unseen_total", "Guests that were started and gone before anything of them could be read: no call was made.", "connection")
 
 	planned = gauge("calls_planned", "Hook calls that are planned and have not ended.")
 	held    = gauge("calls_held", "Hook calls of an earlier run of the agent that wait for their connection.")
@@ -148,6 +149,7 @@ func collectConnection(set func(metric, float64, ...string), conn *agent.Connect
 	set(hints, float64(conn.HintsSpilled), conn.URI, "store")
 	set(dropped, float64(conn.HintsDropped), conn.URI)
 	set(overflows, float64(conn.Overflows), conn.URI)
+	set(unseen, float64(conn.GuestsUnseen), conn.URI)
 	for _, o := range conn.Ops {
 		set(operations, 1, conn.URI, string(o.Op), string(o.State))
 	}

@@ -11,10 +11,14 @@ import (
 // usedRemembered is of how many domains it is remembered which networks they used.
 const usedRemembered = 4096
 
-// documentsAhead are documents of networks that are asked for while a domain is still
-// being read: one round trip to libvirtd where there would be two. Which networks a
-// domain uses is known from the look before, or from its last run. A guess that was
-// wrong costs the round trip.
+// documentsAhead are documents of networks that are asked for while a domain that has
+// started is still being read: one round trip to libvirtd where there would be two.
+// Which networks it uses is known from its last run. A guess that was wrong costs the
+// round trip.
+//
+// Only the start is so simple: its event comes when all interfaces have their places.
+// Libvirt tells of a shutdown before they are given back, and answers what is asked
+// about the domain when all is over; the networks are read after that.
 type documentsAhead struct {
 	used    map[string][]string // the networks of domains, by UUID
 	reading sync.WaitGroup

@@ -51,8 +51,10 @@ func (w *watcher) lookAtNetwork(conn *libvirt.Connect, name string, cause transl
 // announced, and enters it into the ledger.
 func (w *watcher) lookAtDomain(conn *libvirt.Connect, uuid string, cause translate.Cause, h hint) error {
 	began := time.Now()
-	w.ahead.begin(w, conn, uuid)
-	defer w.ahead.end()
+	if h.started {
+		w.ahead.begin(w, conn, uuid)
+		defer w.ahead.end()
+	}
 	seen, err := readHinted(conn, w.uri, uuid, w.hidesNetworks, h)
 	if err != nil {
 		return err

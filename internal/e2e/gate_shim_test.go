@@ -45,7 +45,7 @@ func (g *gated) putProgram() {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	if err := os.WriteFile(g.program, program, 0o755); err != nil {
+	if err := testhost.WriteProgram(g.program, program, 0o755); err != nil {
 		g.t.Fatal(err)
 	}
 }

@@ -232,11 +232,7 @@ func (h *Host) WriteFile(t testing.TB, inside string, content []byte, mode os.Fi
 	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
 		t.Fatalf("testhost: %v", err)
 	}
-	if err := os.WriteFile(p, content, mode); err != nil {
-		t.Fatalf("testhost: %v", err)
-	}
-	// os.WriteFile applies the umask and keeps the mode of an existing file.
-	if err := os.Chmod(p, mode); err != nil {
+	if err := WriteProgram(p, content, mode); err != nil {
 		t.Fatalf("testhost: %v", err)
 	}
 }

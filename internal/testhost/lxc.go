@@ -203,8 +203,8 @@ func (h *Host) makeRoot() (string, error) {
 			return "", err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(root, "bin", "busybox"), busybox, 0o755); err != nil {
+	if err := WriteProgram(filepath.Join(root, "bin", "busybox"), busybox, 0o755); err != nil {
 		return "", err
 	}
-	return root, os.WriteFile(filepath.Join(root, "init"), []byte(containerInit), 0o755)
+	return root, WriteProgram(filepath.Join(root, "init"), []byte(containerInit), 0o755)
 }

@@ -91,21 +91,13 @@ func (l *Log) install(dir, name string) error {
 	if err := os.WriteFile(filepath.Join(l.dir, "nul"), []byte{0}, 0o644); err != nil {
 		return err
 	}
-	// Written elsewhere and renamed: a script being written by a process that
-	// forks at that moment cannot be executed (ETXTBSY).
 	script := strings.ReplaceAll(recorderScript, "@LOG@", shellQuote(l.dir))
-	tmp, err := os.CreateTemp(dir, ".recorder-")
-	if err != nil {
+	// Renamed, so that nobody sees half of it.
+	beside := filepath.Join(dir, ".recorder-"+name)
+	if err := WriteProgram(beside, []byte(script), 0o755); err != nil {
 		return err
 	}
-	defer tmp.Close()
-	if _, err := tmp.WriteString(script); err != nil {
-		return err
-	}
-	if err := tmp.Chmod(0o755); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), filepath.Join(dir, name))
+	return os.Rename(beside, filepath.Join(dir, name))
 }
 
 // Set puts a rule in force for the calls of one operation for one network or

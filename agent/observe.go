@@ -48,11 +48,8 @@ func readNetworkObject(network *libvirt.Network, seen *translate.NetworkSeen, ac
 	}
 	var reading sync.WaitGroup
 	reading.Go(func() { // beside the other
-		var failed error
-		if seen.Inactive, failed = network.GetXMLDesc(libvirt.NETWORK_XML_INACTIVE); failed != nil {
-			// Daemons before 0.9.10 refuse the flag; start then carries the live text.
-			seen.Inactive = ""
-		}
+		// Daemons before 0.9.10 refuse the flag; start then carries the live text.
+		seen.Inactive, _ = network.GetXMLDesc(libvirt.NETWORK_XML_INACTIVE)
 	})
 	seen.Live, err = network.GetXMLDesc(0)
 	reading.Wait()

@@ -37,14 +37,12 @@ func newAttendant(pipes *plumbing, limit int) (*attendant, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &attendant{pipes: pipes, end: -1, buf: readBuffers.Get().(*[64 << 10]byte)}
-	a.out, a.err = capture{fd: pipes.out, limit: limit}, capture{fd: pipes.err, limit: limit}
 	if err := unix.SetNonblock(fd, true); err != nil { // what blocks is not watched by the runtime
-		readBuffers.Put(a.buf)
 		unix.Close(fd)
 		return nil, err
 	}
-	a.poll = os.NewFile(uintptr(fd), "epoll")
+	a := &attendant{pipes: pipes, end: -1, buf: readBuffers.Get().(*[64 << 10]byte), poll: os.NewFile(uintptr(fd), "epoll")}
+	a.out, a.err = capture{fd: pipes.out, limit: limit}, capture{fd: pipes.err, limit: limit}
 	events := make([]unix.EpollEvent, 4)
 	a.look = func(poll uintptr) bool {
 		n, err := unix.EpollWait(int(poll), events, 0)
@@ -52,7 +50,9 @@ func newAttendant(pipes *plumbing, limit int) (*attendant, error) {
 		return n > 0 || err != nil
 	}
 	if a.raw, err = a.poll.SyscallConn(); err == nil {
-		err = errors.Join(a.wait(pipes.out, unix.EPOLLIN), a.wait(pipes.err, unix.EPOLLIN), a.wait(pipes.feed, unix.EPOLLOUT))
+		// It has a deadline only if the runtime watches it, which takes memory of the
+		// kernel's: without, the script would seem to be late at once.
+		err = errors.Join(a.poll.SetReadDeadline(time.Time{}), a.wait(pipes.out, unix.EPOLLIN), a.wait(pipes.err, unix.EPOLLIN), a.wait(pipes.feed, unix.EPOLLOUT))
 	}
 	if err != nil {
 		a.close()

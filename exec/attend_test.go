@@ -7,25 +7,32 @@ import (
 	"time"
 )
 
-// Where the kernel has no descriptor for a process, a thread waits for its end.
-func TestWithoutPidfd(t *testing.T) {
-	h := hooks(t, "cat; exit 7")
-	path := h.Dir + "/network"
-	document := make([]byte, 1<<20)
+// begin starts the main script of a hook, to be attended to by the test.
+func begin(t *testing.T, h *Hooks, document []byte) (*attendant, child, Outcome) {
+	t.Helper()
 	pipes, err := plumb(document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer pipes.close()
+	t.Cleanup(pipes.close)
 	a, err := newAttendant(pipes, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.close()
+	t.Cleanup(a.close)
+	path := h.Dir + "/network"
 	c, started, err := h.start(context.Background(), path, []string{path}, environment(nil), pipes)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return a, c, Outcome{Path: path, Pid: c.pid, Started: started}
+}
+
+// Where the kernel has no descriptor for a process, a thread waits for its end.
+func TestWithoutPidfd(t *testing.T) {
+	h := hooks(t, "cat; exit 7")
+	document := make([]byte, 1<<20)
+	a, c, o := begin(t, h, document)
 	if c.pidfd >= 0 {
 		syscall.Close(c.pidfd)
 	}
@@ -33,7 +40,6 @@ func TestWithoutPidfd(t *testing.T) {
 	if err := a.attend(c); err != nil {
 		t.Fatal(err)
 	}
-	o := Outcome{Path: path, Pid: c.pid, Started: started}
 	h.accompany(context.Background(), &o, a)
 	if o.ExitCode != 7 || o.Stdout.Dropped != int64(len(document)) || o.LeftBehind {
 		t.Errorf("%+v", o)

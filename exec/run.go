@@ -152,15 +152,16 @@ func (h *Hooks) await(ctx context.Context, o *Outcome, a *attendant) *RunError {
 		// right to live.
 		return nil
 	}
-	a.endGroup(h.grace())
-	if ctx.Err() != nil {
-		return canceled(ctx, o.Path, "during its run, so its process group was ended")
-	}
-	return &RunError{
+	why := &RunError{
 		Path: o.Path, Kind: TimedOut,
 		Reason: fmt.Sprintf("still running after %s, so its process group was ended", h.Timeout),
 		Remedy: "find out what it waits for, or raise the timeout",
 	}
+	if ctx.Err() != nil { // not if it ends during the grace period
+		why = canceled(ctx, o.Path, "during its run, so its process group was ended")
+	}
+	a.endGroup(h.grace())
+	return why
 }
 
 func canceled(ctx context.Context, path, when string) *RunError {

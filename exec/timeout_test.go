@@ -215,23 +215,7 @@ func TestDaemonKeepsItsPeace(t *testing.T) {
 func TestAwaitPhotoFinish(t *testing.T) {
 	pid, goOn := newFifo(t), newFifo(t)
 	h := hooks(t, "(read x <"+goOn.path+") >/dev/null 2>&1 & echo $! >"+pid.path)
-	pipes, err := plumb(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pipes.close()
-	a, err := newAttendant(pipes, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.close()
-	path := h.Dir + "/network"
-	o := Outcome{Path: path}
-	c, started, err := h.start(context.Background(), path, []string{path}, environment(nil), pipes)
-	o.Pid, o.Started = c.pid, started
-	if err != nil {
-		t.Fatal(err)
-	}
+	a, c, o := begin(t, h, nil)
 	awaitExit(o.Pid)
 	if !hasEnded(o.Pid) {
 		t.Fatal("not ended")

@@ -28,7 +28,7 @@ func (r *Result) order(native, ours []Call, twin []int, c Circumstances) {
 			for b, second := range calls {
 				for _, first := range calls[:b] {
 					pair := [2]int{first, second}
-					if twin[first] < twin[second] || told[pair] {
+					if twin[first] < twin[second] || told[pair] || retriedInOrder(ours, twin, first, second) {
 						continue
 					}
 					told[pair] = true
@@ -44,6 +44,49 @@ func (r *Result) order(native, ours []Call, twin []int, c Circumstances) {
 			}
 		}
 	}
+}
+
+// retriedInOrder reports whether two calls are in order if another call of those
+// that were made again counts: which of a call and its retries is the counterpart
+// nobody can tell.
+func retriedInOrder(ours []Call, twin []int, first, second int) bool {
+	for _, a := range retries(ours, twin, first) {
+		for _, b := range retries(ours, twin, second) {
+			if b < a {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// retries returns a call and those without a counterpart that it is a retry of, or
+// that are retries of it.
+func retries(ours []Call, twin []int, i int) []int {
+	all := []int{i}
+	another := func(k int) bool {
+		return ours[k].Guest == ours[i].Guest && ours[k].MAC == ours[i].MAC && (ours[i].MAC != "" || ours[k].Network == ours[i].Network)
+	}
+	again := ours[i].Retry
+	for k := i - 1; k >= 0 && again; k-- {
+		if !another(k) {
+			continue
+		}
+		if twin[k] >= 0 || !ours[k].same(ours[i]) {
+			break
+		}
+		all, again = append(all, k), ours[k].Retry
+	}
+	for k := i + 1; k < len(ours); k++ {
+		if !another(k) {
+			continue
+		}
+		if twin[k] >= 0 || !ours[k].same(ours[i]) || !ours[k].Retry {
+			break
+		}
+		all = append(all, k)
+	}
+	return all
 }
 
 // orderName names the reason for which two calls may come the other way round:
@@ -106,19 +149,41 @@ func heldElsewhere(ours []Call, first, second int, held []Hold) bool {
 // into a network that was said to be up.
 func (r *Result) barriers(ours []Call, c Circumstances, native []Call) {
 	last := map[string]string{}
+	type place struct{ network, guest, mac string }
+	plugged := map[place]bool{}
+	below := map[place]bool{} // it was said that its network is gone
 	for _, o := range ours {
 		if o.MAC == "" {
 			last[o.Network] = o.Op
+			for at := range plugged {
+				if at.network == o.Network {
+					below[at] = o.Op == "stopped"
+				}
+			}
 			continue
 		}
-		if op := last[o.Network]; o.Op == "plugged" && op != "started" && op != "updated" && !destroyedBelow(native, o, c) {
+		at := place{o.Network, o.Guest, o.MAC}
+		if op := last[o.Network]; o.Op == "plugged" && op != "started" && op != "updated" &&
+			!(below[at] && restartedBefore(o, c)) && !destroyedBelow(native, o, c) {
 			r.Disorder = append(r.Disorder, fmt.Sprintf("%s, after %q of its network", o, op))
+		}
+		if o.Op == "plugged" {
+			plugged[at] = true
+		} else {
+			delete(plugged, at)
+			delete(below, at)
 		}
 	}
 }
 
+// restartedBefore: at a restart of libvirtd hookbridge says plugged again, as libvirt
+// 1.2.2, also of an interface that has no network any more. The call may come late.
+func restartedBefore(o Call, c Circumstances) bool {
+	return slices.ContainsFunc(c.Restarts, func(w Window) bool { return w.From.Before(o.Time) })
+}
+
 // destroyedBelow reports whether a network was gone below the guest when libvirtd
-// was restarted: then hookbridge says plugged again, as libvirt 1.2.2.
+// was restarted, which hookbridge did not see.
 func destroyedBelow(native []Call, o Call, c Circumstances) bool {
 	up, plugged := false, false
 	for _, n := range native {
@@ -133,5 +198,5 @@ func destroyedBelow(native []Call, o Call, c Circumstances) bool {
 			plugged = n.Op == "plugged"
 		}
 	}
-	return !up && plugged && len(c.Restarts) > 0
+	return !up && plugged && restartedBefore(o, c)
 }

@@ -264,6 +264,24 @@ func TestDifferences(t *testing.T) {
 			up + "5 a plugged g/m\n6 a plugged h/n", up + "6 a plugged h/n\n8 a plugged g/m",
 			Circumstances{Held: []Hold{{windows(4, 8)[0], "a"}}}, map[string]int{"disorder": 1},
 		},
+		// The retries of the first plugged can be told from the call at the restart
+		// of libvirtd by the other interface's place among them only.
+		"a retry, and the call at a restart of libvirtd": {
+			up + "5 a plugged g/m\n5 a plugged g/n\n12 a plugged g/n\n12 a plugged g/m",
+			up + "5 a plugged g/m\n13 a plugged g/m RETRY\n14 a plugged g/n RETRY\n14 a plugged g/m RETRY\n14 a plugged g/n RETRY",
+			Circumstances{Unwatched: windows(10, 15), Restarts: windows(10, 14)}, map[string]int{Retried: 1, RestartOrder: 1},
+		},
+		"a retry, and a call out of order": {
+			up + "5 a plugged g/m\n6 a plugged g/n", up + "6 a plugged g/n\n7 a plugged g/m\n8 a plugged g/m RETRY", Circumstances{}, map[string]int{Retried: 1, "disorder": 1},
+		},
+		"plugged again at a restart into a network that is gone, and there again when the script runs": {
+			up + "5 a plugged g/m\n6 a stopped\n16 a unplugged g/m\n17 a start\n17 a started",
+			up + "5 a plugged g/m\n6 a stopped\n18 a plugged g/m\n18 a unplugged g/m\n18 a start\n18 a started",
+			Circumstances{Unwatched: windows(10, 14), Restarts: windows(10, 14)}, map[string]int{BelowGuest: 1},
+		},
+		"plugged into a network that is gone, without a restart": {
+			up + "5 a plugged g/m\n6 a stopped\n7 a plugged g/m", up + "5 a plugged g/m\n6 a stopped\n7 a plugged g/m", Circumstances{}, map[string]int{"disorder": 1},
+		},
 		"an attachment that failed": {
 			up + "5 a plugged c/m\n12 a plugged c/m", up, Circumstances{Refused: map[string]bool{"m": true}}, map[string]int{FailedAttach: 2},
 		},

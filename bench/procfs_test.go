@@ -3,7 +3,6 @@
 package bench
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,23 +12,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // cpuTime is the processor time that a process itself has used, without its
-// children; the kernel tells it in ticks.
+// children, by the process's own clock: /proc tells it in ticks of 10 ms only.
 func cpuTime(t *testing.T, pid int) time.Duration {
 	t.Helper()
-	const tick = 10 * time.Millisecond // USER_HZ is 100 everywhere
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	must(t, err)
-	f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:]) // from the third on
-	var sum int64
-	for _, field := range f[14-3 : 14-3+2] {
-		n, err := strconv.ParseInt(string(field), 10, 64)
-		must(t, err)
-		sum += n
-	}
-	return time.Duration(sum) * tick
+	const scheduler = 2 // CPUCLOCK_SCHED, see clock_getcpuclockid(3)
+	var used unix.Timespec
+	must(t, unix.ClockGettime(int32(^pid<<3|scheduler), &used))
+	return time.Duration(used.Nano())
 }
 
 // wakeups counts how often the threads of a process have been put on a processor

@@ -30,6 +30,7 @@ type dispatcher struct {
 	closed  bool
 	planned uint64  // chains so far
 	workers int     // at most parallel
+	coming  int     // of these, who are about to take a turn
 	turns   []*lane // that have something to do, in the order of their turns
 	lanes   map[string]*lane
 	waiting map[string][]*chain // per guest; the first is under way
@@ -82,10 +83,11 @@ func (d *dispatcher) submit(c chain) {
 	}
 }
 
-// employ starts a worker if there is a turn to be had. d.mu is held.
+// employ starts a worker if there is a turn that nobody is about to take. d.mu is held.
 func (d *dispatcher) employ() {
-	if !d.closed && d.workers < d.parallel && len(d.turns) > 0 {
+	if !d.closed && d.workers < d.parallel && len(d.turns) > d.coming {
 		d.workers++
+		d.coming++
 		d.ended.Add(1)
 		go d.work()
 	}
@@ -97,7 +99,7 @@ func (d *dispatcher) work() {
 	defer d.ended.Done()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	defer func() { d.workers-- }()
+	defer func() { d.workers--; d.coming-- }()
 	for !d.closed && len(d.turns) > 0 && d.workers <= d.parallel {
 		l := d.turns[0]
 		d.turns = d.turns[1:]
@@ -107,19 +109,23 @@ func (d *dispatcher) work() {
 			d.wake(l)
 			continue
 		}
+		d.coming--
 		l.running = c
 		after := d.makeCalls(l, c)
 		l.running = nil
 		switch {
 		case after == nil:
+			d.coming++ // it takes the chain's next turn itself, if that is the first
 			d.advance(l, c)
 			l.worked = false
 			d.wake(l)
+			continue
 		case c.guest == "":
 			d.undoOfNetwork(l, c, after)
 		default:
 			d.undoOfGuest(l, c, after)
 		}
+		d.coming++
 	}
 }
 

@@ -8,7 +8,8 @@
 // the machine or the agent stopped in the midst of writing it, is skipped when
 // read and cut off when the history is next opened.
 //
-// Nobody waits for the disk: [Log.Append] hands the entry to a goroutine, which
+// Nobody waits for the disk: [Log.Append] hands the entry to a goroutine, which writes
+// what has gathered for 50 ms, or at once for one who reads or follows. It
 // belongs to the Log and ends with [Log.Close]. When that cannot keep up, or
 // cannot write, entries are dropped and counted.
 package history

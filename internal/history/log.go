@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Limits bound a history. Zero values mean the defaults.
@@ -49,6 +50,8 @@ type Log struct {
 	followers map[*follower]struct{}
 
 	queue chan Entry
+	wake  chan struct{} // there is something in the queue
+	hurry chan struct{} // somebody waits for it
 	ended chan struct{}
 
 	w writer // belongs to the goroutine
@@ -63,6 +66,7 @@ func Open(dir string, limits Limits) (*Log, error) {
 	l := &Log{dir: dir, limits: limits.withDefaults(), followers: map[*follower]struct{}{}, ended: make(chan struct{})}
 	l.progress = sync.NewCond(&l.mu)
 	l.queue = make(chan Entry, l.limits.Buffer)
+	l.wake, l.hurry = make(chan struct{}, 1), make(chan struct{}, 1)
 	l.w = writer{dir: dir, limits: l.limits}
 	if err := l.w.open(); err != nil {
 		return nil, fmt.Errorf("the history of runs: %w", err)
@@ -87,6 +91,17 @@ func (l *Log) Append(e Entry) {
 	default:
 		l.dropped.Add(1)
 	}
+	signal(l.wake)
+	if len(l.queue) > cap(l.queue)/2 {
+		signal(l.hurry)
+	}
+}
+
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // Dropped returns how many entries were dropped or could not be written.
@@ -97,6 +112,7 @@ func (l *Log) Flush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for upTo := l.accepted; l.written < upTo; {
+		signal(l.hurry)
 		l.progress.Wait()
 	}
 }
@@ -107,7 +123,8 @@ func (l *Log) Close() error {
 	l.mu.Lock()
 	if !l.closed {
 		l.closed = true
-		close(l.queue)
+		close(l.wake)
+		signal(l.hurry)
 		for me := range l.followers {
 			close(me.entries)
 		}
@@ -118,18 +135,42 @@ func (l *Log) Close() error {
 	return l.w.err
 }
 
+// gathering is how long entries gather until they are written. A goroutine that wakes
+// up costs as much as ten entries.
+const gathering = 50 * time.Millisecond
+
 func (l *Log) write() {
 	defer close(l.ended)
-	for e := range l.queue {
-		if err := l.w.append(&e); err != nil {
-			l.dropped.Add(1)
+	gathered := time.NewTimer(gathering)
+	defer gathered.Stop()
+	for range l.wake {
+		gathered.Reset(gathering)
+		select {
+		case <-gathered.C:
+		case <-l.hurry:
 		}
-		l.mu.Lock()
-		l.written++
-		l.mu.Unlock()
-		l.progress.Broadcast()
+		l.drain()
 	}
+	l.drain()
 	l.w.close()
+}
+
+// drain writes what is in the queue.
+func (l *Log) drain() {
+	for {
+		select {
+		case e := <-l.queue:
+			if err := l.w.append(&e); err != nil {
+				l.dropped.Add(1)
+			}
+			l.mu.Lock()
+			l.written++
+			l.mu.Unlock()
+			l.progress.Broadcast()
+		default:
+			return
+		}
+	}
 }
 
 // writer writes segments. It is used by one goroutine.

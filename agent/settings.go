@@ -6,7 +6,7 @@ import (
 
 	"hookbridge/exec"
 	"hookbridge/internal/eventloop"
-	"hookbridge/internal/slack"
+	"hookbridge/internal/wakeups"
 	"hookbridge/translate"
 )
 
@@ -20,7 +20,7 @@ type settings struct {
 
 func settingsOf(cfg Config) *settings {
 	return &settings{
-		hooks:     &exec.Hooks{Dir: cfg.HookDir, Name: "network", Timeout: cfg.Timeout, TimerSlack: slack.Before()},
+		hooks:     &exec.Hooks{Dir: cfg.HookDir, Name: "network", Timeout: cfg.Timeout, TimerSlack: wakeups.Before()},
 		payload:   cfg.Payload,
 		onFailure: cfg.OnFailure,
 	}

@@ -13,6 +13,7 @@ import (
 	"hookbridge/agent"
 	"hookbridge/internal/config"
 	"hookbridge/internal/sdnotify"
+	"hookbridge/internal/wakeups"
 )
 
 func runCommand() *cobra.Command {
@@ -102,5 +103,6 @@ func (r *running) run(ctx context.Context, hangup <-chan os.Signal) error {
 	group.Go(func() { r.reloads(others, hangup) })
 	group.Go(func() { r.service.Run(others, r.agent.Heartbeat, r.status) })
 	defer context.AfterFunc(ctx, r.service.Stopping)()
+	wakeups.WithoutSIGCHLD()
 	return r.agent.Run(ctx)
 }

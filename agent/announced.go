@@ -33,6 +33,15 @@ type announcedDomain struct {
 	removed []string
 }
 
+// recordOr returns what is known of the domain if that is still the record, which it
+// unpacks otherwise.
+func (a *announcedDomain) recordOr(known *knownDomain) *translate.Domain {
+	if known != nil && len(a.packed) > 0 && len(known.packed) > 0 && &known.packed[0] == &a.packed[0] {
+		return known.Domain
+	}
+	return a.record()
+}
+
 // record unpacks the record.
 func (a *announcedDomain) record() *translate.Domain {
 	d, err := unpackDomain(a.packed)
@@ -44,8 +53,9 @@ func (a *announcedDomain) record() *translate.Domain {
 
 // knownDomain is what a look at a domain has to know of it.
 type knownDomain struct {
-	*translate.Domain
-	looked time.Time
+	*translate.Domain        // not to be changed
+	packed            []byte // the record that it is
+	looked            time.Time
 }
 
 // domain returns what is known of an announced domain, nil if it is not announced.
@@ -58,7 +68,7 @@ func (l *ledger) domain(conn, uuid string) *knownDomain {
 	}
 	copied, looked := *a, a.looked
 	l.mu.Unlock()
-	return &knownDomain{copied.record(), looked}
+	return &knownDomain{copied.record(), copied.packed, looked}
 }
 
 // totals returns how many networks are up and how many interfaces plugged in.

@@ -248,7 +248,7 @@ func (g *gate) rejoin(w *watcher, d libvirtd.Caller, seen translate.DomainSeen, 
 	if was := g.ledger.domain(seen.Conn, seen.UUID); was != nil {
 		seen.ID = max(seen.ID, was.ID)
 	}
-	if err := g.ledger.sawDomain(seen, networks.docs, time.Now(), time.Time{}); err != nil {
+	if err := g.ledger.sawDomain(seen, nil, networks.docs, time.Now(), time.Time{}); err != nil {
 		log.WithError(err).Warn("the guest's document cannot be read to its end")
 	}
 }

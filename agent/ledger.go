@@ -232,10 +232,10 @@ func (l *ledger) sawNetwork(seen translate.NetworkSeen, looked, listed, arrived 
 	}
 }
 
-// sawDomain enters an observation of a domain; looked is when it began, arrived
-// when the hint came, or zero. The error is that of translate's Look: a document
+// sawDomain enters an observation of a domain; known is what [ledger.domain] has said of
+// it, or nil, looked when the look began, arrived when the hint came, or zero. The error is that of translate's Look: a document
 // that could not be read to its end.
-func (l *ledger) sawDomain(seen translate.DomainSeen, docs translate.NetworkDocs, looked, arrived time.Time) error {
+func (l *ledger) sawDomain(seen translate.DomainSeen, known *knownDomain, docs translate.NetworkDocs, looked, arrived time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := key(seen.Conn, seen.UUID)
@@ -248,7 +248,7 @@ func (l *ledger) sawDomain(seen translate.DomainSeen, docs translate.NetworkDocs
 	c := change{conn: seen.Conn, bucket: store.Domains, key: k, guest: k, noticed: arrived}
 	var was *translate.Domain
 	if a := l.domains[k]; a != nil {
-		was = a.record()
+		was = a.recordOr(known)
 		if a.passage != nil || was.Gated && looked.Before(a.since) {
 			return nil // the guest is just being started
 		}

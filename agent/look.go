@@ -77,7 +77,7 @@ func (w *watcher) sawDomain(conn *libvirt.Connect, seen translate.DomainSeen, be
 	if err != nil {
 		return err
 	}
-	if err := w.ledger.sawDomain(seen, docs, began, h.arrived); err != nil {
+	if err := w.ledger.sawDomain(seen, was, docs, began, h.arrived); err != nil {
 		w.log.WithError(err).WithField("domain", seen.Name).Warn("the domain's document cannot be read to its end")
 	}
 	return nil

@@ -98,7 +98,7 @@ func noDocs(string) (string, string) { return "<network/>", "" }
 
 func (d *desk) look(seen translate.DomainSeen, looked time.Time) {
 	d.t.Helper()
-	if err := d.sawDomain(seen, noDocs, looked, time.Time{}); err != nil {
+	if err := d.sawDomain(seen, nil, noDocs, looked, time.Time{}); err != nil {
 		d.t.Fatal(err)
 	}
 }

@@ -26,17 +26,17 @@ func cpuTime(t *testing.T, pid int) time.Duration {
 	return time.Duration(used.Nano())
 }
 
-// wakeups counts how often the threads of a process have been put on a processor
-// since they were started.
-func wakeups(t *testing.T, pid int) int64 {
+// wakeups counts how often each thread of a process has waited for something since it
+// was started. To be preempted is no wake-up.
+func wakeups(t *testing.T, pid int) map[string]int64 {
 	t.Helper()
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
 	must(t, err)
-	var sum int64
+	woken := map[string]int64{}
 	for _, path := range threads {
-		sum += statusFields(t, path, "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches")
+		woken[path] = statusFields(t, path, "voluntary_ctxt_switches")
 	}
-	return sum
+	return woken
 }
 
 // statusFields sums fields of a status file up.

@@ -26,12 +26,13 @@ const noticing = time.Second
 // reckon names, and what was announced is what is.
 //
 // HOOKBRIDGE_SEED repeats a run, as far as the machine's own timing lets it;
-// HOOKBRIDGE_SOAK is how long the operations go on.
+// HOOKBRIDGE_SOAK makes it longer, and adds storms.
 func TestConvergence(t *testing.T) {
 	// Not beside others: what counts as an outage is measured in seconds.
+	length, soaking := soak(t, 2.0/3, 60*time.Second)
 	// A gate repeats itself; the soak explores.
 	seed := uint64(31)
-	if os.Getenv("HOOKBRIDGE_SOAK") != "" {
+	if soaking {
 		seed = uint64(time.Now().UnixNano())
 	}
 	if s := os.Getenv("HOOKBRIDGE_SEED"); s != "" {
@@ -40,16 +41,10 @@ func TestConvergence(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	length := 60 * time.Second
-	if s := os.Getenv("HOOKBRIDGE_SOAK"); s != "" {
-		var err error
-		if length, err = time.ParseDuration(s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("repeat with HOOKBRIDGE_SEED=%d HOOKBRIDGE_SOAK=%s", seed, length)
+	t.Logf("repeat with HOOKBRIDGE_SEED=%d HOOKBRIDGE_SOAK=%s", seed, os.Getenv("HOOKBRIDGE_SOAK"))
 
 	w := newTurmoil(t, seed)
+	w.storms = soaking
 	for end := time.Now().Add(length); time.Now().Before(end) && !t.Failed(); {
 		w.step()
 	}
@@ -62,8 +57,10 @@ func TestConvergence(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(r.Allowed)) {
 		t.Logf("let pass: %d × %s", r.Allowed[name], name)
 	}
-	t.Logf("compared with libvirt's own hook: %d operations (%s), %s; %d calls of libvirt's, %d of hookbridge's, %d agree; lost %d, doubled %d, out of order %d",
-		w.total(), w.counted(), w.watched(), r.Native, r.Ours, r.Matched, len(r.Lost), len(r.Doubled), len(r.Disorder))
+	t.Logf("compared with libvirt's own hook: %d calls of libvirt's, %d of hookbridge's, %d agree; lost %d, doubled %d, out of order %d",
+		r.Native, r.Ours, r.Matched, len(r.Lost), len(r.Doubled), len(r.Disorder))
+	t.Logf("compared over %d operations, %s", w.total(), w.watched())
+	t.Logf("compared operations: %s", counted(w.done))
 	for what, list := range map[string][]string{"lost": r.Lost, "doubled": r.Doubled, "out of order": r.Disorder} {
 		for _, line := range list {
 			t.Errorf("%s: %s", what, line)

@@ -6,7 +6,8 @@
 // call, and the test compares. Where libvirt 9.0 says port-created and
 // port-deleted, libvirt 1.2.2 said plugged and unplugged; see [compare].
 //
-// Tests of the gate, of undoing, of the commands, of the examples and of the README's
+// The steady test holds hookbridge against the test driver, and against itself. Tests
+// of the gate, of undoing, of the commands, of the examples and of the README's
 // sessions look at what becomes of the host instead.
 //
 // The tests have the build tag e2e and need root.

@@ -8,7 +8,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -28,6 +27,8 @@ type turmoil struct {
 	t    *testing.T
 	rand *rand.Rand
 	ours *testhost.Log
+
+	storms bool // now and then, see stepStorm
 
 	networks   []testhost.Network
 	guests     []testhost.Guest
@@ -114,14 +115,6 @@ func (w *turmoil) total() (n int) {
 	return n
 }
 
-func (w *turmoil) counted() string {
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(w.done)) {
-		all = append(all, fmt.Sprintf("%d %s", w.done[name], name))
-	}
-	return strings.Join(all, ", ")
-}
-
 // virsh tries an operation. Many are refused, a guest that runs cannot be
 // started: that is part of it.
 func (w *turmoil) virsh(args ...string) bool {
@@ -150,6 +143,10 @@ func (w *turmoil) chance(percent int) bool { return w.rand.IntN(100) < percent }
 // step does one thing.
 func (w *turmoil) step() {
 	w.ticks++
+	if w.storms && w.chance(2) {
+		w.stepStorm()
+		return
+	}
 	// Most of the time hookbridge watches: only then can a call be lost.
 	agent, daemon := 2, 1
 	if w.agent == nil || w.stopped {

@@ -42,6 +42,16 @@ func New(t testing.TB) *Farm {
 	return f
 }
 
+// Connection returns the farm's own connection.
+func (f *Farm) Connection() *Connect { return f.conn }
+
+// Again connects once libvirtd has been started anew. The driver has forgotten
+// everything by then: the farm is empty.
+func (f *Farm) Again() {
+	f.t.Helper()
+	f.conn = Dial(f.t, f.URI)
+}
+
 func (f *Farm) must(err error) {
 	f.t.Helper()
 	if err != nil {
@@ -124,6 +134,21 @@ func (f *Farm) Guests(n, nics int, networks []string) []*Domain {
 		}
 		all[i] = f.Guest(fmt.Sprintf("guest%05d", i), of...)
 		f.must(all[i].Create())
+	}
+	return all
+}
+
+// MACs returns those of a guest's interfaces, in order.
+func MACs(t testing.TB, d *Domain) (all []string) {
+	t.Helper()
+	doc, err := d.GetXMLDesc(0)
+	if err != nil {
+		t.Fatalf("farm: %v", err)
+	}
+	for part := range strings.SplitSeq(doc, "<mac address='") {
+		if mac, _, ok := strings.Cut(part, "'"); ok && len(mac) == 17 {
+			all = append(all, mac)
+		}
 	}
 	return all
 }

@@ -164,7 +164,7 @@ func (r *Result) barriers(ours []Call, c Circumstances, native []Call) {
 		}
 		at := place{o.Network, o.Guest, o.MAC}
 		if op := last[o.Network]; o.Op == "plugged" && op != "started" && op != "updated" &&
-			!(below[at] && restartedBefore(o, c)) && !destroyedBelow(native, o, c) {
+			(!below[at] || !restartedBefore(o, c)) && !destroyedBelow(native, o, c) {
 			r.Disorder = append(r.Disorder, fmt.Sprintf("%s, after %q of its network", o, op))
 		}
 		if o.Op == "plugged" {

@@ -55,7 +55,7 @@ func binary(t testing.TB) string {
 func startBridge(t testing.TB, h *testhost.Host, args ...string) *bridge {
 	t.Helper()
 	b := launchBridge(t, h, args...)
-	b.awaitLine(t, "watching")
+	b.awaitWatching(t)
 	return b
 }
 
@@ -129,6 +129,22 @@ func (b *bridge) awaitLines(t testing.TB, text string, n int) {
 			t.Fatalf("hookbridge did not say %q", text)
 		}
 	}
+}
+
+// awaitWatching waits until all connections are watched: those that were named, or
+// QEMU's and LXC's, which it finds by itself.
+func (b *bridge) awaitWatching(t testing.TB) {
+	t.Helper()
+	named := 0
+	for _, arg := range b.cmd.Args {
+		if arg == "--connect" {
+			named++
+		}
+	}
+	if named == 0 {
+		named = 2
+	}
+	b.awaitLines(t, "msg=watching", named)
 }
 
 // stop ends hookbridge as systemd would and checks that it ends well. It may be

@@ -91,7 +91,7 @@ func TestDaemonRestartWithContainer(t *testing.T) {
 			return e.Op == "plugged" && plugged%2 == 0 // the second
 		},
 	})
-	s.b.awaitLine(t, "watching")
+	s.b.awaitLines(t, "msg=watching", 4)
 	s.VirshLXC(t, "destroy", "c")
 	s.end()
 }

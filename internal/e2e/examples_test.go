@@ -40,7 +40,7 @@ func newExample(t *testing.T, name string, files map[string]string) *example {
 	s := &scene{Host: h, t: t, ours: h.InstallRecorder(t, hookDir+"/network.d")}
 	s.b = launch(t, h, []string{"PATH=" + standIns + ":/usr/sbin:/usr/bin:/sbin:/bin"},
 		"--hook-dir", hookDir, "--ops", classic, "--connect", "qemu:///system")
-	s.b.awaitLine(t, "watching")
+	s.b.awaitWatching(t)
 	return &example{s, t}
 }
 

@@ -155,7 +155,7 @@ func TestEachFunctionMissing(t *testing.T) {
 	// What it uses, with everything there, and with the fall-backs.
 	first := []missing{start("nothing", "HIDE_TRACE="+trace), start("080", "HIDE_TRACE="+trace, "HIDE_EXCEPT="+oldSymbols(t, h))}
 	for _, m := range first {
-		m.b.awaitLine(t, "watching")
+		m.b.awaitWatching(t)
 	}
 	scenario(first)
 	for _, m := range first {
@@ -183,7 +183,7 @@ func TestEachFunctionMissing(t *testing.T) {
 		t.Fatal("hookbridge asked for no function that is newer than libvirt 0.8.0: is anything hidden at all?")
 	}
 	for _, m := range all {
-		m.b.awaitLine(t, "watching")
+		m.b.awaitWatching(t)
 	}
 	scenario(all)
 	native := h.Native().MustCalls(t)

@@ -17,7 +17,7 @@ import (
 
 // DefaultWait bounds each wait for calls. A guest's first start on a busy
 // machine without KVM takes seconds.
-const DefaultWait = 60 * time.Second
+const DefaultWait = 2 * time.Minute
 
 // Call is one call of a hook script.
 type Call struct {

@@ -6,7 +6,6 @@ import (
 
 	"hookbridge/exec"
 	"hookbridge/internal/eventloop"
-	"hookbridge/internal/wakeups"
 	"hookbridge/translate"
 )
 
@@ -20,7 +19,7 @@ type settings struct {
 
 func settingsOf(cfg Config) *settings {
 	return &settings{
-		hooks:     &exec.Hooks{Dir: cfg.HookDir, Name: "network", Timeout: cfg.Timeout, TimerSlack: wakeups.Before()},
+		hooks:     &exec.Hooks{Dir: cfg.HookDir, Name: "network", Timeout: cfg.Timeout},
 		payload:   cfg.Payload,
 		onFailure: cfg.OnFailure,
 	}

@@ -48,12 +48,6 @@ var roles = map[string]func(args []string) int{
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	},
-	// slack prints the timer slack.
-	"slack": func([]string) int {
-		slack, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
-		fmt.Print(slack, err)
-		return 0
-	},
 	// signals prints the signals that are ignored and blocked.
 	"signals": func([]string) int {
 		status, err := os.ReadFile("/proc/self/status")

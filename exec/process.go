@@ -36,7 +36,7 @@ func (h *Hooks) start(ctx context.Context, path string, argv, env []string, pipe
 	closeOnExec()
 	for wait, waited := busyFirst, time.Duration(0); ; wait *= 2 {
 		started = time.Now()
-		c.pid, err = h.forkExec(path, argv, attr)
+		c.pid, err = forkExec(path, argv, attr)
 		c.pidfd = pidfd
 		if !errors.Is(err, syscall.ETXTBSY) || waited >= busyTotal {
 			return c, started, err
@@ -56,18 +56,11 @@ func (h *Hooks) start(ctx context.Context, path string, argv, env []string, pipe
 	}
 }
 
-// forkExec is syscall.ForkExec with no signal blocked in the child, and its timers as
-// exact as they should be. It would inherit both from the calling thread, which has them
-// from whoever started this process.
-func (h *Hooks) forkExec(path string, argv []string, attr *syscall.ProcAttr) (int, error) {
+// forkExec is syscall.ForkExec with no signal blocked in the child. It would inherit that
+// from the calling thread, which has it from whoever started this process.
+func forkExec(path string, argv []string, attr *syscall.ProcAttr) (int, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if h.TimerSlack > 0 {
-		before, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
-		if err == nil && unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(h.TimerSlack), 0, 0, 0) == nil {
-			defer unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(before), 0, 0, 0)
-		}
-	}
 	var none, before unix.Sigset_t
 	if unix.PthreadSigmask(unix.SIG_SETMASK, &none, &before) == nil {
 		defer unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)

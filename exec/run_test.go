@@ -156,25 +156,6 @@ func TestCloseOnExecEach(t *testing.T) {
 	}
 }
 
-// A script has its own timer slack, and the calling thread keeps its.
-func TestRunTimerSlack(t *testing.T) {
-	h := hooks(t, "exec "+self(t))
-	h.TimerSlack = 123 * time.Microsecond
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	before, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := run(t, h, Invocation{Env: as(t, "slack")})
-	if got := string(o.Stdout.Head); got != "123000 <nil>" {
-		t.Errorf("%s, %v", got, o.Err)
-	}
-	if after, _ := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0); after != before {
-		t.Errorf("the thread's slack is %d, was %d", after, before)
-	}
-}
-
 // Signals are at their defaults and unblocked, whatever is blocked in the calling
 // thread.
 func TestRunSignals(t *testing.T) {

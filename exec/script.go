@@ -43,10 +43,6 @@ type Hooks struct {
 	// many of its stderr. 0 is DefaultOutputLimit, a negative limit keeps none.
 	OutputLimit int
 
-	// TimerSlack is by how much the kernel may delay what a script waits for
-	// (PR_SET_TIMERSLACK of prctl(2)). 0 is what the calling thread has.
-	TimerSlack time.Duration
-
 	// busy is called in tests when a script turned out to be open for writing,
 	// before it is tried again.
 	busy func()

@@ -4,13 +4,11 @@
 // that.
 //
 // The Go runtime has a thread, sysmon, that looks after the others every 20 µs for as
-// long as any of them is busy, in a system call too. Importing this package gives the
-// process a timer slack of 10 ms: the kernel then wakes up a thread that waits for a time
-// up to that much late. What sysmon looks after (a goroutine that runs for more than
-// 10 ms, a processor that a thread keeps in a system call) bears it; so do time limits,
-// and nothing that anybody waits for is waited for by time. A thread inherits its slack
-// from the one that starts it, and sysmon is started before any Go code runs: hence a
-// constructor in C. What is started from here should not inherit it, see [Before].
+// long as any of them is busy, in a system call too. Importing this package lets the
+// kernel wake that thread up later, by its timer slack. What sysmon looks after (a
+// goroutine that runs for more than 10 ms, a processor that a thread keeps in a system
+// call) bears it. The other threads keep the slack that the process was started with: the
+// scheduler itself sleeps for 3 µs before it takes over work from another thread.
 //
 // The end of each script sends SIGCHLD, for which the runtime wakes up a thread, also if
 // nobody is notified: [WithoutSIGCHLD].

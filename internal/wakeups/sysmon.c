@@ -1,0 +1,33 @@
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+
+/* The slack of sysmon, in nanoseconds. Under load a call's processor time falls from 0.6
+ * of a bare shell's without to 0.4 with 1 ms and to 0.37 with 3 or 10 ms. Of the slowest
+ * hundredth of calls something waits for sysmon, and is later by that much. */
+#define SLACK 3000000
+
+typedef int (*creator)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+static void *(*begin)(void *); /* sysmon's */
+
+static void *relaxed(void *arg)
+{
+	prctl(PR_SET_TIMERSLACK, SLACK, 0, 0, 0);
+	return begin(arg);
+}
+
+/* Every thread of the process is started here, in place of libc's function: sysmon is the
+ * first that the Go runtime starts, before any Go code of a program runs. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
+{
+	static int started;
+	creator create = (creator)(uintptr_t)dlsym(RTLD_NEXT, "pthread_create");
+	if (!__atomic_exchange_n(&started, 1, __ATOMIC_RELAXED)) {
+		begin = start;
+		start = relaxed;
+	}
+	return create(thread, attr, start, arg);
+}

@@ -22,13 +22,7 @@ const usedRemembered = 4096
 type documentsAhead struct {
 	used    map[string][]string // the networks of domains, by UUID
 	reading sync.WaitGroup
-	asked   map[string]*documentAhead // for the domain that is being looked at
-}
-
-type documentAhead struct {
-	doc  networkDoc
-	err  error
-	over chan struct{}
+	asked   map[string]*ahead[networkDoc] // for the domain that is being looked at
 }
 
 // begin asks for the documents of the networks that the domain is likely to use. Those
@@ -39,17 +33,11 @@ func (a *documentsAhead) begin(w *watcher, conn *libvirt.Connect, uuid string) {
 	if len(names) == 0 || !w.host.known() {
 		return
 	}
-	a.asked = make(map[string]*documentAhead, len(names))
+	a.asked = make(map[string]*ahead[networkDoc], len(names))
 	for _, name := range names[:min(len(names), readers)] {
-		if w.ledger.network(w.host.conn, name) == nil {
-			continue
+		if w.ledger.network(w.host.conn, name) != nil {
+			a.asked[name] = newAhead(&a.reading, func() (networkDoc, error) { return w.networkDoc(conn, name) })
 		}
-		d := &documentAhead{over: make(chan struct{})}
-		a.asked[name] = d
-		a.reading.Go(func() {
-			defer close(d.over)
-			d.doc, d.err = w.networkDoc(conn, name)
-		})
 	}
 }
 
@@ -65,8 +53,8 @@ func (a *documentsAhead) document(name string) (doc networkDoc, asked bool, err 
 	if d == nil {
 		return doc, false, nil
 	}
-	<-d.over
-	return d.doc, true, d.err
+	doc, err = d.get()
+	return doc, true, err
 }
 
 // uses remembers the networks of a domain.

@@ -13,43 +13,39 @@ import (
 // requests of a client side by side (max_client_requests).
 const readers = 4
 
-// readDomainAhead is a domain that is being read.
-type readDomainAhead struct {
+// domainRead is a domain that was read.
+type domainRead struct {
 	began time.Time
 	seen  translate.DomainSeen
-	err   error
-	over  chan struct{}
 }
 
 // reconcileDomains looks at running domains, in their order. While one is entered into
 // the ledger the next are read.
 func (w *watcher) reconcileDomains(conn *libvirt.Connect, running []listed) error {
-	ahead := make(chan *readDomainAhead, readers-1)
+	queue := make(chan *ahead[domainRead], readers-2) // one more waits for room, and one is taken
 	stop := make(chan struct{})
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer close(stop)
 	all.Go(func() {
-		defer close(ahead)
+		defer close(queue)
 		for i := range running {
-			r := &readDomainAhead{over: make(chan struct{})}
+			read := newAhead(&all, func() (domainRead, error) {
+				r := domainRead{began: time.Now(), seen: translate.DomainSeen{Conn: w.uri, UUID: running[i].name, ID: -1}}
+				err := readDomainObject(running[i].domain, &r.seen, w.hidesNetworks)
+				return r, err
+			})
 			select {
-			case ahead <- r:
+			case queue <- read:
 			case <-stop:
 				return
 			}
-			all.Go(func() {
-				defer close(r.over)
-				r.began = time.Now()
-				r.seen = translate.DomainSeen{Conn: w.uri, UUID: running[i].name, ID: -1}
-				r.err = readDomainObject(running[i].domain, &r.seen, w.hidesNetworks)
-			})
 		}
 	})
-	for r := range ahead {
-		<-r.over
-		if r.err != nil {
-			return r.err
+	for next := range queue {
+		r, err := next.get()
+		if err != nil {
+			return err
 		}
 		if err := w.sawDomain(conn, r.seen, r.began, translate.CauseReconcile, hint{}); err != nil {
 			return err

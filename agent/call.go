@@ -86,7 +86,10 @@ func (c *caller) done(t task) {
 	if c.log.IsLevelEnabled(logrus.DebugLevel) {
 		told = func() { c.log.WithFields(callFields("", t.call)).Debug("done with") }
 	}
-	c.keeper.done(t, nic, count, told)
+	kept := c.keeper.done(t, nic, count, told)
+	if t.kept != nil {
+		*t.kept = kept
+	}
 	t.outcome.end()
 }
 

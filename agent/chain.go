@@ -11,7 +11,11 @@ import (
 type task struct {
 	call translate.Call
 	id   store.CallID // in the store
-	kept store.Ticket // until when the call may not begin: else it could be lost
+
+	// kept is what must be in the store before the call may begin, for the calls of a
+	// chain together: their plan, else they could be lost, and then the end of the call
+	// before, else that could be made again behind this one. nil: nothing.
+	kept *store.Ticket
 
 	// retry says that the call may have begun before: the agent was killed
 	// between planning it and its end.

@@ -45,7 +45,10 @@ func (k keeper) failed(err error) {
 }
 
 // await returns when a change is kept, or cannot be.
-func (k keeper) await(t store.Ticket) {
+func (k keeper) await(t *store.Ticket) {
+	if t == nil {
+		return
+	}
 	if err := t.Wait(); err != nil {
 		k.failed(err)
 	}
@@ -89,7 +92,7 @@ func (k keeper) record(ch change, c *chain, told func()) {
 		return nil
 	})
 	for i := range c.tasks {
-		c.tasks[i].kept = kept
+		c.tasks[i].kept = &kept
 	}
 }
 
@@ -129,12 +132,12 @@ func deleteCalls(tx *store.Tx, ids []store.CallID) (err error) {
 // done keeps that a call has been made, with the count of its interface; behind a
 // network's start and stop, that nothing is plugged into it. told, unless nil, is
 // called when it is kept.
-func (k keeper) done(t task, nic string, plugged int, told func()) {
+func (k keeper) done(t task, nic string, plugged int, told func()) store.Ticket {
 	if k.store == nil && told != nil {
 		told()
 	}
 	id, op, network := string(t.id), t.call.Op, t.network()
-	k.put(func(tx *store.Tx) error {
+	return k.put(func(tx *store.Tx) error {
 		err := tx.Delete(store.Calls, id)
 		if told != nil {
 			tx.Then(told)
@@ -222,6 +225,7 @@ func (k keeper) load() (kept, error) {
 		}),
 	)
 	var last []byte
+	var before *store.Ticket
 	err = errors.Join(err, k.store.Each(store.Calls, func(id string, packed []byte) error {
 		p, err := unpackCall(packed)
 		if err != nil {
@@ -229,10 +233,11 @@ func (k keeper) load() (kept, error) {
 		}
 		if len(all.chains) == 0 || !bytes.Equal(p.Chain, last) {
 			all.chains = append(all.chains, chain{guest: p.Guest, planned: p.Planned})
+			before = new(store.Ticket)
 			last = p.Chain
 		}
 		c := &all.chains[len(all.chains)-1]
-		c.tasks = append(c.tasks, task{call: p.Call, id: store.CallID(id), retry: true, silent: p.Silent})
+		c.tasks = append(c.tasks, task{call: p.Call, id: store.CallID(id), kept: before, retry: true, silent: p.Silent})
 		return nil
 	}))
 	return all, err

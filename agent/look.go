@@ -51,10 +51,6 @@ func (w *watcher) lookAtNetwork(conn *libvirt.Connect, name string, cause transl
 // announced, and enters it into the ledger.
 func (w *watcher) lookAtDomain(conn *libvirt.Connect, uuid string, cause translate.Cause, h hint) error {
 	began := time.Now()
-	if h.started {
-		w.ahead.begin(w, conn, uuid)
-		defer w.ahead.end()
-	}
 	seen, err := readHinted(conn, w.uri, uuid, w.hidesNetworks, h)
 	if err != nil {
 		return err
@@ -176,9 +172,7 @@ func missedNetworkRun(conn *libvirt.Connect, seen *translate.NetworkSeen) error 
 // not come before started.
 func (w *watcher) networkDocs(conn *libvirt.Connect, was *knownDomain, seen translate.DomainSeen) (translate.NetworkDocs, error) {
 	docs := map[string]networkDoc{}
-	names := networksOf(was, seen)
-	w.ahead.uses(seen.UUID, names)
-	for _, name := range names {
+	for _, name := range networksOf(was, seen) {
 		if doc, ok := w.documents[name]; ok {
 			docs[name] = doc
 			continue
@@ -190,10 +184,7 @@ func (w *watcher) networkDocs(conn *libvirt.Connect, was *knownDomain, seen tran
 				return nil, err
 			}
 		}
-		doc, asked, err := w.ahead.document(name)
-		if !asked {
-			doc, err = w.networkDoc(conn, name)
-		}
+		doc, err := w.networkDoc(conn, name)
 		if err != nil {
 			return nil, err
 		}

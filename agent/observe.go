@@ -2,7 +2,6 @@ package agent
 
 import (
 	"errors"
-	"sync"
 
 	"libvirt.org/go/libvirt"
 
@@ -46,14 +45,9 @@ func readNetworkObject(network *libvirt.Network, seen *translate.NetworkSeen, ac
 			return err
 		}
 	}
-	var reading sync.WaitGroup
-	reading.Go(func() { // beside the other
-		// Daemons before 0.9.10 refuse the flag; start then carries the live text.
-		seen.Inactive, _ = network.GetXMLDesc(libvirt.NETWORK_XML_INACTIVE)
-	})
-	seen.Live, err = network.GetXMLDesc(0)
-	reading.Wait()
-	if err != nil {
+	// Daemons before 0.9.10 refuse the flag; start then carries the live text.
+	seen.Inactive, _ = network.GetXMLDesc(libvirt.NETWORK_XML_INACTIVE)
+	if seen.Live, err = network.GetXMLDesc(0); err != nil {
 		return err
 	}
 	// libvirt gives the inactive document for a network that has just stopped,

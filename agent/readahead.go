@@ -9,8 +9,11 @@ import (
 	"hookbridge/translate"
 )
 
-// readers is how many documents are asked for at a time. libvirtd works on five
-// requests of a client side by side (max_client_requests).
+// readers is how many documents are asked for at a time in a comparison. libvirtd works
+// on five requests of a client side by side (max_client_requests). What an event asks for
+// is asked one after the other: if libvirtd hangs while several requests are under way,
+// the client library of libvirt 9.0 does not come out of them before it moves or ends
+// (virNetClientIOEventLoop of 6.1 and later computes a timeout and does not use it).
 const readers = 4
 
 // domainRead is a domain that was read.

@@ -46,9 +46,6 @@ type watcher struct {
 	// that is under way; nil otherwise.
 	documents map[string]networkDoc
 
-	// ahead are documents that are read while a domain is.
-	ahead documentsAhead
-
 	// host has the networks that this connection's guests use.
 	host *hostNetworks
 

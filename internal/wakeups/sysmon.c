@@ -12,15 +12,20 @@
 typedef int (*creator)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
 static void *(*begin)(void *); /* sysmon's */
+static int usual;              /* the slack that the process was started with */
+static __thread int is_sysmon;
 
 static void *relaxed(void *arg)
 {
+	is_sysmon = 1;
+	usual = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
 	prctl(PR_SET_TIMERSLACK, SLACK, 0, 0, 0);
 	return begin(arg);
 }
 
 /* Every thread of the process is started here, in place of libc's function: sysmon is the
- * first that the Go runtime starts, before any Go code of a program runs. */
+ * first that the Go runtime starts, before any Go code of a program runs. Those that
+ * sysmon starts would inherit its slack. */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
 {
 	static int started;
@@ -29,5 +34,10 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)
 		begin = start;
 		start = relaxed;
 	}
-	return create(thread, attr, start, arg);
+	if (is_sysmon)
+		prctl(PR_SET_TIMERSLACK, usual, 0, 0, 0);
+	int failed = create(thread, attr, start, arg);
+	if (is_sysmon)
+		prctl(PR_SET_TIMERSLACK, SLACK, 0, 0, 0);
+	return failed;
 }

@@ -49,10 +49,12 @@ func (d *dispatcher) undoOfGuest(l *lane, c *chain, after aftermath) {
 // the aftermath.
 func (d *dispatcher) resign(after aftermath) (rest []task) {
 	d.workers--
+	d.coming--
 	d.employ()
 	d.mu.Unlock()
 	rest = after()
 	d.mu.Lock()
 	d.workers++
+	d.coming++
 	return rest
 }

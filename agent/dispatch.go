@@ -113,19 +113,17 @@ func (d *dispatcher) work() {
 		l.running = c
 		after := d.makeCalls(l, c)
 		l.running = nil
+		d.coming++ // it takes the chain's next turn itself, if that is the first
 		switch {
 		case after == nil:
-			d.coming++ // it takes the chain's next turn itself, if that is the first
 			d.advance(l, c)
 			l.worked = false
 			d.wake(l)
-			continue
 		case c.guest == "":
 			d.undoOfNetwork(l, c, after)
 		default:
 			d.undoOfGuest(l, c, after)
 		}
-		d.coming++
 	}
 }
 

@@ -16,39 +16,43 @@ import (
 // (virNetClientIOEventLoop of 6.1 and later computes a timeout and does not use it).
 const readers = 4
 
-// domainRead is a domain that was read.
-type domainRead struct {
+// readDomainAhead is a domain that is being read.
+type readDomainAhead struct {
 	began time.Time
 	seen  translate.DomainSeen
+	err   error
+	over  chan struct{}
 }
 
 // reconcileDomains looks at running domains, in their order. While one is entered into
 // the ledger the next are read.
 func (w *watcher) reconcileDomains(conn *libvirt.Connect, running []listed) error {
-	queue := make(chan *ahead[domainRead], readers-2) // one more waits for room, and one is taken
+	ahead := make(chan *readDomainAhead, readers-1)
 	stop := make(chan struct{})
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer close(stop)
 	all.Go(func() {
-		defer close(queue)
+		defer close(ahead)
 		for i := range running {
-			read := newAhead(&all, func() (domainRead, error) {
-				r := domainRead{began: time.Now(), seen: translate.DomainSeen{Conn: w.uri, UUID: running[i].name, ID: -1}}
-				err := readDomainObject(running[i].domain, &r.seen, w.hidesNetworks)
-				return r, err
-			})
+			r := &readDomainAhead{over: make(chan struct{})}
 			select {
-			case queue <- read:
+			case ahead <- r:
 			case <-stop:
 				return
 			}
+			all.Go(func() {
+				defer close(r.over)
+				r.began = time.Now()
+				r.seen = translate.DomainSeen{Conn: w.uri, UUID: running[i].name, ID: -1}
+				r.err = readDomainObject(running[i].domain, &r.seen, w.hidesNetworks)
+			})
 		}
 	})
-	for next := range queue {
-		r, err := next.get()
-		if err != nil {
-			return err
+	for r := range ahead {
+		<-r.over
+		if r.err != nil {
+			return r.err
 		}
 		if err := w.sawDomain(conn, r.seen, r.began, translate.CauseReconcile, hint{}); err != nil {
 			return err

@@ -64,12 +64,10 @@ func retriedInOrder(ours []Call, twin []int, first, second int) bool {
 // that are retries of it.
 func retries(ours []Call, twin []int, i int) []int {
 	all := []int{i}
-	another := func(k int) bool {
-		return ours[k].Guest == ours[i].Guest && ours[k].MAC == ours[i].MAC && (ours[i].MAC != "" || ours[k].Network == ours[i].Network)
-	}
+	same := objectOf(ours[i])
 	again := ours[i].Retry
 	for k := i - 1; k >= 0 && again; k-- {
-		if !another(k) {
+		if objectOf(ours[k]) != same {
 			continue
 		}
 		if twin[k] >= 0 || !ours[k].same(ours[i]) {
@@ -78,7 +76,7 @@ func retries(ours []Call, twin []int, i int) []int {
 		all, again = append(all, k), ours[k].Retry
 	}
 	for k := i + 1; k < len(ours); k++ {
-		if !another(k) {
+		if objectOf(ours[k]) != same {
 			continue
 		}
 		if twin[k] >= 0 || !ours[k].same(ours[i]) || !ours[k].Retry {
@@ -149,7 +147,6 @@ func heldElsewhere(ours []Call, first, second int, held []Hold) bool {
 // into a network that was said to be up.
 func (r *Result) barriers(ours []Call, c Circumstances, native []Call) {
 	last := map[string]string{}
-	type place struct{ network, guest, mac string }
 	plugged := map[place]bool{}
 	below := map[place]bool{} // it was said that its network is gone
 	for _, o := range ours {

@@ -149,7 +149,6 @@ func Compare(native, ours []Call, c Circumstances) *Result {
 // without drops libvirt's calls for what nobody can observe: an update of an
 // interface that leaves it where it is, and an attachment that fails.
 func (r *Result) without(native []Call, c Circumstances) []Call {
-	type place struct{ network, guest, mac string }
 	plugged := map[place]bool{}
 	var kept []Call
 	for i := 0; i < len(native); i++ {
@@ -180,13 +179,20 @@ func (r *Result) without(native []Call, c Circumstances) []Call {
 // object is what a story is about: a network, or an interface of a guest.
 type object struct{ network, guest, mac string }
 
+func objectOf(c Call) object {
+	if c.MAC != "" {
+		return object{guest: c.Guest, mac: c.MAC}
+	}
+	return object{network: c.Network}
+}
+
+// place is where an interface can be plugged.
+type place struct{ network, guest, mac string }
+
 func stories(calls []Call) map[object][]int {
 	m := map[object][]int{}
 	for i, c := range calls {
-		o := object{network: c.Network}
-		if c.MAC != "" {
-			o = object{guest: c.Guest, mac: c.MAC}
-		}
+		o := objectOf(c)
 		m[o] = append(m[o], i)
 	}
 	return m

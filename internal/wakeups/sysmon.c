@@ -13,11 +13,18 @@ typedef int (*creator)(pthread_t *, const pthread_attr_t *, void *(*)(void *), v
 
 static void *(*begin)(void *); /* sysmon's */
 static int usual;              /* the slack that the process was started with */
-static __thread int is_sysmon;
+static pthread_t sysmon;       /* 0 until it runs */
+
+/* A thread-local variable would do, but needs __tls_get_addr of the dynamic loader, which
+ * a portable binary does not link with. */
+static int is_sysmon(void)
+{
+	return pthread_equal(__atomic_load_n(&sysmon, __ATOMIC_RELAXED), pthread_self());
+}
 
 static void *relaxed(void *arg)
 {
-	is_sysmon = 1;
+	__atomic_store_n(&sysmon, pthread_self(), __ATOMIC_RELAXED);
 	usual = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
 	prctl(PR_SET_TIMERSLACK, SLACK, 0, 0, 0);
 	return begin(arg);
@@ -34,10 +41,10 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)
 		begin = start;
 		start = relaxed;
 	}
-	if (is_sysmon)
+	if (is_sysmon())
 		prctl(PR_SET_TIMERSLACK, usual, 0, 0, 0);
 	int failed = create(thread, attr, start, arg);
-	if (is_sysmon)
+	if (is_sysmon())
 		prctl(PR_SET_TIMERSLACK, SLACK, 0, 0, 0);
 	return failed;
 }

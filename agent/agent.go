@@ -146,8 +146,12 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	for _, w := range r.watchers {
 		watchers.Go(func() { w.watch(ctx) })
 	}
-	watchers.Wait()
-	if left := r.dispatcher.close(); left > 0 {
+	left := 0
+	awaitOrHangUp(ctx, func() {
+		watchers.Wait()
+		left = r.dispatcher.close()
+	}, log)
+	if left > 0 {
 		log.WithField("calls", left).Warn("stopped with hook calls that were not made; they are kept for the next start")
 	}
 	undone := r.caller.undoer.counts.snapshot()

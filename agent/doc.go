@@ -38,6 +38,10 @@
 // before the first of them is made: an agent that is killed at any instant goes on
 // where it was, and makes a call that had not ended again.
 //
+// Of each connection to libvirtd one request is under way at a time: its own client
+// library does not survive a libvirtd that hangs while there are more. Undos and
+// requests of people have connections of their own.
+//
 // A watcher survives its libvirtd. An unreachable one is tried again with
 // backoff; a feature that the daemon or the client library lacks is done
 // without. Nothing but a cancelled context ends [Agent.Run].

@@ -1,10 +1,47 @@
 package agent
 
 import (
+	"context"
 	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"hookbridge/internal/eventloop"
 )
+
+// answerWithin is how long libvirtd may take to answer when the agent is to end: longer
+// than it stands still for a change of a guest, far shorter than the service manager
+// waits.
+const answerWithin = 15 * time.Second
+
+// awaitOrHangUp calls wait. If that lasts for long after ctx has ended, what waits for a
+// libvirtd that hangs is made to fail. keepalive would do so in twice the time, but does
+// not watch while a connection is opened, nor if only libvirtd's workers hang.
+func awaitOrHangUp(ctx context.Context, wait func(), log *logrus.Logger) {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		wait()
+	}()
+	select {
+	case <-over:
+		return
+	case <-ctx.Done():
+	}
+	again := time.NewTicker(answerWithin)
+	defer again.Stop()
+	for {
+		select {
+		case <-over:
+			return
+		case <-again.C:
+			if n := eventloop.HangUp(answerWithin); n > 0 {
+				log.WithField("connections", n).Warn("libvirtd does not answer and hookbridge is to end: the connections to it are ended")
+			}
+		}
+	}
+}
 
 // runEventLoop runs libvirt's event loop until stop is called, which returns when it
 // has ended.

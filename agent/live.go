@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"strings"
 	"sync"
 
 	"libvirt.org/go/libvirt"
@@ -46,22 +47,24 @@ func (l *liveSession) connected() bool {
 	return l.conn != nil
 }
 
-// borrow returns the session's connection, to be given back with the function.
-// It is the same connection as the events come from: the test driver has a state
-// for each connection, and an answer never overtakes the events before it.
-// Between two sessions it is a new one to the same URI; the error says that
-// there is none to be had.
+// borrow returns a connection for who works beside the watcher, to be given back with
+// the function. It is a new one, so that who waits on it for long keeps nobody waiting,
+// and because of [watcher.asking]. The test driver in this process has no requests to
+// wait for, but a state for each connection: there it is the session's. The error says
+// that there is none to be had.
 func (l *liveSession) borrow(uri string) (*libvirt.Connect, func(), error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	conn := l.conn
-	if conn == nil {
+	if conn == nil || !strings.HasPrefix(uri, "test:") {
+		l.mu.Unlock()
 		own, err := libvirt.NewConnect(uri)
 		if err != nil {
 			return nil, nil, err
 		}
+		_ = own.SetKeepAlive(keepaliveInterval, keepaliveCount)
 		return own, func() { _, _ = own.Close() }, nil
 	}
+	defer l.mu.Unlock()
 	if err := conn.Ref(); err != nil {
 		return nil, nil, err
 	}

@@ -69,7 +69,7 @@ func (w *watcher) sawDomain(conn *libvirt.Connect, seen translate.DomainSeen, be
 	if !w.believe(was, &seen, h) {
 		return nil
 	}
-	docs, err := w.networkDocs(conn, was, seen)
+	docs, err := w.networkDocs(conn, was, seen, w.documents)
 	if err != nil {
 		return err
 	}
@@ -169,31 +169,37 @@ func missedNetworkRun(conn *libvirt.Connect, seen *translate.NetworkSeen) error 
 // networkDocs reads the documents of all networks that a look at a domain may
 // need. A network that has not been announced yet is looked at first: libvirt
 // sends network and domain events through different queues, and plugged must
-// not come before started.
-func (w *watcher) networkDocs(conn *libvirt.Connect, was *knownDomain, seen translate.DomainSeen) (translate.NetworkDocs, error) {
+// not come before started. Documents that are in read already are not read again, those
+// that are not get into it; it may be nil.
+func (w *watcher) networkDocs(conn *libvirt.Connect, was *knownDomain, seen translate.DomainSeen, read map[string]networkDoc) (translate.NetworkDocs, error) {
 	docs := map[string]networkDoc{}
 	for _, name := range networksOf(was, seen) {
-		if doc, ok := w.documents[name]; ok {
-			docs[name] = doc
-			continue
-		}
-		// What was announced of a network before everything was compared may be
-		// of an earlier life of it.
-		if seen.Running && (w.ledger.network(w.host.conn, name) == nil || !w.host.known()) {
-			if err := w.lookAtNetwork(conn, name, w.causeOfNetwork(seen), hint{}); err != nil {
+		doc, ok := read[name]
+		if !ok {
+			var err error
+			if doc, err = w.networkDocAsked(conn, name, seen); err != nil {
 				return nil, err
 			}
-		}
-		doc, err := w.networkDoc(conn, name)
-		if err != nil {
-			return nil, err
+			if read != nil {
+				read[name] = doc
+			}
 		}
 		docs[name] = doc
-		if w.documents != nil {
-			w.documents[name] = doc
-		}
 	}
 	return func(name string) (string, string) { return docs[name].text, docs[name].inexact }, nil
+}
+
+func (w *watcher) networkDocAsked(conn *libvirt.Connect, name string, seen translate.DomainSeen) (networkDoc, error) {
+	w.asking.Lock()
+	defer w.asking.Unlock()
+	// What was announced of a network before everything was compared may be of an
+	// earlier life of it.
+	if seen.Running && (w.ledger.network(w.host.conn, name) == nil || !w.host.known()) {
+		if err := w.lookAtNetwork(conn, name, w.causeOfNetwork(seen), hint{}); err != nil {
+			return networkDoc{}, err
+		}
+	}
+	return w.networkDoc(conn, name)
 }
 
 // networkDoc is the document of a network in a call about an interface; inexact says

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -9,54 +10,61 @@ import (
 	"hookbridge/translate"
 )
 
-// readers is how many documents are asked for at a time in a comparison. libvirtd works
-// on five requests of a client side by side (max_client_requests). What an event asks for
-// is asked one after the other: if libvirtd hangs while several requests are under way,
-// the client library of libvirt 9.0 does not come out of them before it moves or ends
-// (virNetClientIOEventLoop of 6.1 and later computes a timeout and does not use it).
-const readers = 4
+// readAhead is how many domains are read in a comparison before they are handed over to
+// be entered into the ledger. To hand over each by itself would take as long as to enter
+// it.
+const readAhead = 32
 
-// readDomainAhead is a domain that is being read.
+// readDomainAhead is a domain that has been read.
 type readDomainAhead struct {
 	began time.Time
 	seen  translate.DomainSeen
-	err   error
-	over  chan struct{}
 }
 
-// reconcileDomains looks at running domains, in their order. While one is entered into
-// the ledger the next are read.
+// reconcileDomains looks at running domains, in their order. While some are entered
+// into the ledger the next are read, one after the other: see [watcher.asking].
 func (w *watcher) reconcileDomains(conn *libvirt.Connect, running []listed) error {
-	ahead := make(chan *readDomainAhead, readers-1)
+	ahead := make(chan []readDomainAhead)
 	stop := make(chan struct{})
-	var all sync.WaitGroup
-	defer all.Wait()
+	var failed error // of reading; set before ahead is closed
+	var reader sync.WaitGroup
+	defer reader.Wait()
 	defer close(stop)
-	all.Go(func() {
+	reader.Go(func() {
 		defer close(ahead)
-		for i := range running {
-			r := &readDomainAhead{over: make(chan struct{})}
+		for next := range slices.Chunk(running, readAhead) {
+			var read []readDomainAhead
+			if read, failed = w.readDomainsAhead(next); failed != nil {
+				return
+			}
 			select {
-			case ahead <- r:
+			case ahead <- read:
 			case <-stop:
 				return
 			}
-			all.Go(func() {
-				defer close(r.over)
-				r.began = time.Now()
-				r.seen = translate.DomainSeen{Conn: w.uri, UUID: running[i].name, ID: -1}
-				r.err = readDomainObject(running[i].domain, &r.seen, w.hidesNetworks)
-			})
 		}
 	})
-	for r := range ahead {
-		<-r.over
-		if r.err != nil {
-			return r.err
-		}
-		if err := w.sawDomain(conn, r.seen, r.began, translate.CauseReconcile, hint{}); err != nil {
-			return err
+	for read := range ahead {
+		for i := range read {
+			if err := w.sawDomain(conn, read[i].seen, read[i].began, translate.CauseReconcile, hint{}); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return failed
+}
+
+func (w *watcher) readDomainsAhead(running []listed) ([]readDomainAhead, error) {
+	read := make([]readDomainAhead, len(running))
+	for i := range running {
+		w.asking.Lock()
+		read[i].began = time.Now()
+		read[i].seen = translate.DomainSeen{Conn: w.uri, UUID: running[i].name, ID: -1}
+		err := readDomainObject(running[i].domain, &read[i].seen, w.hidesNetworks)
+		w.asking.Unlock()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return read, nil
 }

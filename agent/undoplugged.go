@@ -54,7 +54,7 @@ func (w *watcher) takeBack(conn *libvirt.Connect, call translate.Call) (ending, 
 		return ending{Undone: undoFailed(err)}, nil
 	}
 	was := w.ledger.domain(w.uri, call.Domain.UUID)
-	docs, err := w.networkDocs(conn, was, translate.DomainSeen{})
+	docs, err := w.networkDocs(conn, was, translate.DomainSeen{}, nil)
 	if err != nil {
 		return ending{Undone: undoFailed(err)}, nil
 	}

@@ -46,6 +46,13 @@ type watcher struct {
 	// that is under way; nil otherwise.
 	documents map[string]networkDoc
 
+	// asking is held while libvirt is asked, where others may ask as well. Of several
+	// requests that are under way on a connection when keepalive gives it up, the
+	// client library of libvirt 6.1 to 10.3 comes out of the first only, and crashes
+	// when something moves again (virNetClientIOEventLoop leaves a source behind that
+	// points to the first thread's stack, CVE-2024-4418).
+	asking sync.Mutex
+
 	// host has the networks that this connection's guests use.
 	host *hostNetworks
 

@@ -26,15 +26,21 @@ type relay struct {
 	mu    sync.Mutex
 	conns []net.Conn
 	ended sync.WaitGroup
+
+	// hangAfter is after how many bytes of answers the first connection hangs, 0: never;
+	// hung is closed then.
+	hangAfter int64
+	hung      chan struct{}
 }
 
-func newRelay(t *testing.T, path, target string) *relay {
+// newRelay starts a relay; for hangAfter see there.
+func newRelay(t *testing.T, path, target string, hangAfter int64) *relay {
 	t.Helper()
 	listener, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{listener: listener, target: target}
+	r := &relay{listener: listener, target: target, hangAfter: hangAfter, hung: make(chan struct{})}
 	r.ended.Go(r.accept)
 	t.Cleanup(func() {
 		_ = listener.Close()
@@ -56,10 +62,18 @@ func (r *relay) accept() {
 			continue
 		}
 		r.mu.Lock()
+		first := len(r.conns) == 0
 		r.conns = append(r.conns, from, to)
 		r.mu.Unlock()
 		r.ended.Go(func() { pass(from, to) })
-		r.ended.Go(func() { pass(to, from) })
+		r.ended.Go(func() {
+			if first && r.hangAfter > 0 {
+				_, _ = io.CopyN(from, to, r.hangAfter)
+				close(r.hung)
+				return
+			}
+			pass(to, from)
+		})
 	}
 }
 
@@ -138,7 +152,7 @@ func TestReconnectsLeaveNothingBehind(t *testing.T) {
 	h := testhost.Start(t)
 	ours := h.InstallRecorder(t, hookDir)
 	path := filepath.Join(h.Scratch(), "relay")
-	r := newRelay(t, path, h.Path("/run/libvirt/libvirt-sock"))
+	r := newRelay(t, path, h.Path("/run/libvirt/libvirt-sock"), 0)
 	start := func(state string) *bridge {
 		return launch(t, h, []string{"GOTRACEBACK=all"}, "--hook-dir", hookDir, "--ops", everything, "--state-dir", state,
 			"--connect", "qemu+unix:///system?socket="+path)

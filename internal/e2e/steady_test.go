@@ -91,7 +91,7 @@ func newSteady(t *testing.T, storm int) *steady {
 	s.populate()
 	s.told = s.real() // as hookbridge adopts it
 	socket := filepath.Join(s.Scratch(), "relay")
-	s.relay = newRelay(t, socket, s.Path("/run/libvirt/libvirt-sock"))
+	s.relay = newRelay(t, socket, s.Path("/run/libvirt/libvirt-sock"), 0)
 	s.configure()
 	s.b = launch(t, f.Host, []string{"GOTRACEBACK=all"}, "--log-level", "warning",
 		"--config", steadyConfig, "--connect", "test+unix:///default?socket="+socket)

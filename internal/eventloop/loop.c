@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ struct source {
 	free_callback free;
 
 	int fd; /* -1: a timer */
+	int64_t since; /* in nanoseconds, of the monotonic clock */
 	int events;
 	handle_callback happened;
 
@@ -153,6 +155,7 @@ static int add_handle(int fd, int events, handle_callback happened, void *opaque
 	struct source *s = add(opaque, free);
 	if (s) {
 		s->fd = fd;
+		s->since = now(CLOCK_MONOTONIC);
 		s->events = events;
 		s->happened = happened;
 		if (watch(fd) == 0)
@@ -173,6 +176,20 @@ static void update_handle(int number, int events)
 		watch(s->fd);
 	}
 	pthread_mutex_unlock(&lock);
+}
+
+int loop_hang_up(int64_t age)
+{
+	int n = 0;
+	pthread_mutex_lock(&lock);
+	const int64_t old = now(CLOCK_MONOTONIC) - age;
+	for (int i = 0; i < count; i++) {
+		struct source *s = &sources[i];
+		if (s->fd >= 0 && !s->removed && s->since <= old && shutdown(s->fd, SHUT_RDWR) == 0)
+			n++;
+	}
+	pthread_mutex_unlock(&lock);
+	return n;
 }
 
 static void set_timer(struct source *s, int every)

@@ -20,6 +20,10 @@ const char *loop_register(void);
 int loop_run(void);
 void loop_stop(void);
 
+/* loop_hang_up ends connections that were opened so many nanoseconds ago, and returns
+ * how many. */
+int loop_hang_up(int64_t age);
+
 /* loop_signal makes the loop turn, loop_turned is when it last did, in nanoseconds
  * since 1970. */
 void loop_signal(void);

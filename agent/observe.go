@@ -29,7 +29,7 @@ func (h *networkHandles) readNetwork(conn *libvirt.Connect, uri, name string, ac
 	err := h.with(conn, name, func(network *libvirt.Network) (err error) {
 		seen = nothing
 		if seen.UUID, err = network.GetUUIDString(); err == nil {
-			err = readNetworkObject(network, &seen, active)
+			err = h.readNetworkObject(network, &seen, active)
 		}
 		return err
 	})
@@ -39,14 +39,13 @@ func (h *networkHandles) readNetwork(conn *libvirt.Connect, uri, name string, ac
 	return seen, ignoreVanished(err)
 }
 
-func readNetworkObject(network *libvirt.Network, seen *translate.NetworkSeen, active bool) (err error) {
+func (h *networkHandles) readNetworkObject(network *libvirt.Network, seen *translate.NetworkSeen, active bool) (err error) {
 	if !active {
 		if seen.Active, err = network.IsActive(); err != nil || !seen.Active {
 			return err
 		}
 	}
-	// Daemons before 0.9.10 refuse the flag; start then carries the live text.
-	seen.Inactive, _ = network.GetXMLDesc(libvirt.NETWORK_XML_INACTIVE)
+	seen.Inactive = h.inactive(network) // without one start carries the live text
 	if seen.Live, err = network.GetXMLDesc(0); err != nil {
 		return err
 	}

@@ -96,16 +96,16 @@ func (c *caller) done(t task) {
 func (c *caller) make(ctx context.Context, call translate.Call, retry bool, connections int) Finished {
 	run := newRunID()
 	c.book.Began(run, call)
-	log := c.log.WithFields(callFields(run, call))
+	warn := func() *logrus.Entry { return c.log.WithFields(callFields(run, call)) }
 	set := c.settings.Load()
 	stdin, err := call.Stdin(set.payload, connections)
 	if err != nil {
-		log.WithError(err).Warn("the document on stdin holds a part that could not be read; it is passed as libvirt gave it")
+		warn().WithError(err).Warn("the document on stdin holds a part that could not be read; it is passed as libvirt gave it")
 	}
 	c.made.Add(1)
 	if call.Inexact != "" {
 		c.inexact.Add(1)
-		log.Warnf("learnt too late for libvirt's live document: %s", call.Inexact)
+		warn().Warnf("learnt too late for libvirt's live document: %s", call.Inexact)
 	}
 	env := []string{"HOOKBRIDGE_RUN=" + run, "HOOKBRIDGE_CAUSE=" + string(call.Cause)}
 	if retry {

@@ -104,5 +104,6 @@ func (r *running) run(ctx context.Context, hangup <-chan os.Signal) error {
 	group.Go(func() { r.service.Run(others, r.agent.Heartbeat, r.status) })
 	defer context.AfterFunc(ctx, r.service.Stopping)()
 	wakeups.WithoutSIGCHLD()
+	wakeups.BoundProcessors()
 	return r.agent.Run(ctx)
 }

@@ -11,5 +11,6 @@
 // scheduler itself sleeps for 3 µs before it takes over work from another thread.
 //
 // The end of each script sends SIGCHLD, for which the runtime wakes up a thread, also if
-// nobody is notified: [WithoutSIGCHLD].
+// nobody is notified: [WithoutSIGCHLD]. And work for one thread makes others look for
+// some: [BoundProcessors].
 package wakeups

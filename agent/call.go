@@ -96,16 +96,16 @@ func (c *caller) done(t task) {
 func (c *caller) make(ctx context.Context, call translate.Call, retry bool, connections int) Finished {
 	run := newRunID()
 	c.book.Began(run, call)
-	warn := func() *logrus.Entry { return c.log.WithFields(callFields(run, call)) }
+	log := func() *logrus.Entry { return c.log.WithFields(callFields(run, call)) }
 	set := c.settings.Load()
 	stdin, err := call.Stdin(set.payload, connections)
 	if err != nil {
-		warn().WithError(err).Warn("the document on stdin holds a part that could not be read; it is passed as libvirt gave it")
+		log().WithError(err).Warn("the document on stdin holds a part that could not be read; it is passed as libvirt gave it")
 	}
 	c.made.Add(1)
 	if call.Inexact != "" {
 		c.inexact.Add(1)
-		warn().Warnf("learnt too late for libvirt's live document: %s", call.Inexact)
+		log().Warnf("learnt too late for libvirt's live document: %s", call.Inexact)
 	}
 	env := []string{"HOOKBRIDGE_RUN=" + run, "HOOKBRIDGE_CAUSE=" + string(call.Cause)}
 	if retry {
@@ -117,7 +117,7 @@ func (c *caller) make(ctx context.Context, call translate.Call, retry bool, conn
 
 // tell writes what came of a call into the log and the history.
 func (c *caller) tell(f Finished) {
-	c.reports.write(c.log.WithFields(callFields(f.Run, f.Call)), f.Report, f.Undo)
+	c.reports.write(c.log, f.Run, f.Call, f.Report, f.Undo)
 	c.book.Ended(f.Call, f.callResult())
 	if c.history != nil {
 		for _, e := range historyEntries(f) {

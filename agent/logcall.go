@@ -31,20 +31,18 @@ type reportLog struct {
 	findings map[string]bool // told already; a file is not fixed by repeating it
 }
 
-func (r *reportLog) write(log *logrus.Entry, report exec.Report, undo Undone) {
+func (r *reportLog) write(logger *logrus.Logger, run string, call translate.Call, report exec.Report, undo Undone) {
 	verdict := report.Verdict()
 	for _, f := range report.Findings {
 		if r.first(f.String()) {
-			log.Warn(f.String())
+			logger.WithFields(callFields(run, call)).Warn(f.String())
 		}
 	}
 	for i := range report.Scripts {
 		o := &report.Scripts[i]
-		log := log.WithFields(logrus.Fields{
-			"script":   o.Path,
-			"result":   resultOf(o),
-			"duration": roundDuration(o.Duration).String(),
-		})
+		fields := callFields(run, call)
+		fields["script"], fields["result"], fields["duration"] = o.Path, resultOf(o), roundDuration(o.Duration).String()
+		log := logger.WithFields(fields)
 		if line := o.Stderr.FirstLine(); line != "" {
 			log = log.WithField("stderr", line)
 		}
@@ -58,8 +56,8 @@ func (r *reportLog) write(log *logrus.Entry, report exec.Report, undo Undone) {
 		}
 		log.Info("hook script done")
 	}
-	if len(report.Scripts) == 0 {
-		log.Debug("no hook script")
+	if len(report.Scripts) == 0 && logger.IsLevelEnabled(logrus.DebugLevel) {
+		logger.WithFields(callFields(run, call)).Debug("no hook script")
 	}
 }
 

@@ -48,12 +48,10 @@ func (p *plumbing) open(document []byte) (err error) {
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 		return err
 	}
-	p.stdin = fds[0]
-	if err := unix.SetNonblock(fds[1], true); err != nil {
-		unix.Close(fds[1])
+	p.stdin, p.feed, p.rest = fds[0], fds[1], document
+	if err := nonblocking(p.feed); err != nil {
 		return err
 	}
-	p.feed, p.rest = fds[1], document
 	p.write()
 	return nil
 }
@@ -82,22 +80,29 @@ func (p *plumbing) write() {
 // Our end is non-blocking, the script's is not.
 func outputPipe() (ours, script int, err error) {
 	var fds [2]int
-	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return -1, -1, err
 	}
+	// Opened anew, it has flags of its own.
 	script, err = unix.Open("/proc/self/fd/"+strconv.Itoa(fds[1]), unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err == nil {
 		unix.Close(fds[1])
-	} else {
-		// Without /proc, left-behind writers lose their protection, nothing else.
-		script = fds[1]
+		return fds[0], script, nil
 	}
-	if err := unix.SetNonblock(fds[0], true); err != nil {
+	// Without /proc, left-behind writers lose their protection, nothing else.
+	if err := unix.SetNonblock(fds[1], false); err != nil {
 		unix.Close(fds[0])
-		unix.Close(script)
+		unix.Close(fds[1])
 		return -1, -1, err
 	}
-	return fds[0], script, nil
+	return fds[0], fds[1], nil
+}
+
+// nonblocking makes an end of a pipe non-blocking. A pipe has no other flags, which
+// unix.SetNonblock would ask for first.
+func nonblocking(fd int) error {
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, unix.O_NONBLOCK)
+	return err
 }
 
 // closeStdin closes our copy of the script's stdin, so that writing to it fails
@@ -115,7 +120,7 @@ func (p *plumbing) closeStdin() {
 // last heir has gone.
 func (p *plumbing) letGo() {
 	for _, fd := range []*int{&p.stdout, &p.stderr} {
-		unix.SetNonblock(*fd, true)
+		nonblocking(*fd)
 		unix.Close(*fd)
 		*fd = -1
 	}

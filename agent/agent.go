@@ -150,6 +150,9 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	awaitOrHangUp(ctx, func() {
 		watchers.Wait()
 		left = r.dispatcher.close()
+		for _, w := range r.watchers {
+			w.live.beside.opening.Wait()
+		}
 	}, log)
 	if left > 0 {
 		log.WithField("calls", left).Warn("stopped with hook calls that were not made; they are kept for the next start")

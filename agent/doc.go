@@ -40,7 +40,8 @@
 //
 // Of each connection to libvirtd one request is under way at a time: its own client
 // library does not survive a libvirtd that hangs while there are more. Undos and
-// requests of people have connections of their own.
+// requests of people have connections of their own, unless it is libvirt's test driver
+// in this process.
 //
 // A watcher survives its libvirtd. An unreachable one is tried again with
 // backoff; a feature that the daemon or the client library lacks is done

@@ -11,12 +11,12 @@ import (
 )
 
 // answerWithin is how long libvirtd may take to answer when the agent is to end: longer
-// than it stands still for a change of a guest, far shorter than the service manager
-// waits.
-const answerWithin = 15 * time.Second
+// than it tries to end a guest (40 s, virProcessKillPainfullyDelay), which an undo may
+// wait for, and far shorter than the service manager waits for the agent.
+const answerWithin = 45 * time.Second
 
 // awaitOrHangUp calls wait. If that lasts for long after ctx has ended, what waits for a
-// libvirtd that hangs is made to fail. keepalive would do so in twice the time, but does
+// libvirtd that hangs is made to fail. Mostly keepalive has done so by then, but it does
 // not watch while a connection is opened, nor if only libvirtd's workers hang.
 func awaitOrHangUp(ctx context.Context, wait func(), log *logrus.Logger) {
 	over := make(chan struct{})
@@ -29,7 +29,7 @@ func awaitOrHangUp(ctx context.Context, wait func(), log *logrus.Logger) {
 		return
 	case <-ctx.Done():
 	}
-	again := time.NewTicker(answerWithin)
+	again := time.NewTicker(answerWithin / 9)
 	defer again.Stop()
 	for {
 		select {

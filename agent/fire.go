@@ -100,7 +100,7 @@ func (a *Agent) Fire(ctx context.Context, req FireRequest) (FireReport, error) {
 	if err != nil {
 		return FireReport{}, err
 	}
-	call, err := r.callFor(req)
+	call, err := r.callFor(ctx, req)
 	if err != nil {
 		return FireReport{}, err
 	}

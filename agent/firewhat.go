@@ -2,6 +2,7 @@ package agent
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,7 +14,7 @@ import (
 )
 
 // callFor makes up the call that a request means.
-func (r *running) callFor(req FireRequest) (translate.Call, error) {
+func (r *running) callFor(ctx context.Context, req FireRequest) (translate.Call, error) {
 	call := translate.Call{Op: req.Op, Cause: translate.CauseManual, Network: req.Network, Undo: translate.Undo{}}
 	switch {
 	case !translate.NewOps(translate.AllOps()...)[req.Op]:
@@ -23,12 +24,12 @@ func (r *running) callFor(req FireRequest) (translate.Call, error) {
 	case !req.Op.OnPort() && (req.Domain != "" || req.MAC != ""):
 		return call, badRequest("%s is about a whole network: it takes neither a domain nor a MAC address", req.Op)
 	}
-	networks, err := r.networksFor(req)
+	networks, err := r.networksFor(ctx, req)
 	if err != nil {
 		return call, err
 	}
 	if req.Op.OnPort() {
-		return r.portCall(call, req, networks)
+		return r.portCall(ctx, call, req, networks)
 	}
 	if len(networks) > 1 {
 		return call, badRequest("network %s is there on several connections: choose with --connection one of\n%s",
@@ -37,7 +38,7 @@ func (r *running) callFor(req FireRequest) (translate.Call, error) {
 	n := networks[0]
 	call.Conn, call.Documents.Network, call.Inexact = n.conn, n.live, n.inexact
 	if req.Op == translate.OpStart {
-		r.inactive(&call)
+		r.inactive(ctx, &call)
 	}
 	return call, nil
 }
@@ -46,7 +47,7 @@ func (r *running) callFor(req FireRequest) (translate.Call, error) {
 type firedNetwork struct{ conn, live, inexact string }
 
 // networksFor finds the networks of the name that was asked for, announced or not.
-func (r *running) networksFor(req FireRequest) ([]firedNetwork, error) {
+func (r *running) networksFor(ctx context.Context, req FireRequest) ([]firedNetwork, error) {
 	var found []firedNetwork
 	var troubles []error
 	asked := map[string]bool{}
@@ -60,7 +61,7 @@ func (r *running) networksFor(req FireRequest) ([]firedNetwork, error) {
 			found = append(found, firedNetwork{conn, n.Live, n.Inexact})
 			continue
 		}
-		text, err := r.askForNetwork(conn, req.Network)
+		text, err := r.askForNetwork(ctx, conn, req.Network)
 		switch {
 		case err == nil:
 			found = append(found, firedNetwork{conn, text, ""})
@@ -80,12 +81,12 @@ func (r *running) networksFor(req FireRequest) ([]firedNetwork, error) {
 }
 
 // askForNetwork reads a network's document from libvirt.
-func (r *running) askForNetwork(conn, name string) (string, error) {
+func (r *running) askForNetwork(ctx context.Context, conn, name string) (string, error) {
 	w := r.follower(conn)
 	if w == nil {
 		return "", ErrNoConnection
 	}
-	c, giveBack, err := w.live.borrow(w.uri)
+	c, giveBack, err := w.live.borrow(ctx, w.uri)
 	if err != nil {
 		return "", err
 	}
@@ -95,12 +96,12 @@ func (r *running) askForNetwork(conn, name string) (string, error) {
 
 // inactive puts the network's inactive document into a start call, where libvirt can be
 // asked for it.
-func (r *running) inactive(call *translate.Call) {
+func (r *running) inactive(ctx context.Context, call *translate.Call) {
 	w := r.follower(call.Conn)
 	if w == nil {
 		return
 	}
-	c, giveBack, err := w.live.borrow(w.uri)
+	c, giveBack, err := w.live.borrow(ctx, w.uri)
 	if err != nil {
 		return
 	}
@@ -123,7 +124,7 @@ func (i firedInterface) String() string {
 }
 
 // portCall completes a call about an interface.
-func (r *running) portCall(call translate.Call, req FireRequest, networks []firedNetwork) (translate.Call, error) {
+func (r *running) portCall(ctx context.Context, call translate.Call, req FireRequest, networks []firedNetwork) (translate.Call, error) {
 	var found, all []firedInterface
 	for _, n := range networks {
 		plugged := r.ledger.interfacesIn(n, req.Network)
@@ -131,7 +132,7 @@ func (r *running) portCall(call translate.Call, req FireRequest, networks []fire
 		found = append(found, slices.DeleteFunc(slices.Clone(plugged), func(i firedInterface) bool { return !req.means(i) })...)
 	}
 	if len(found) == 0 && req.Domain != "" {
-		found = r.askForInterfaces(req, networks)
+		found = r.askForInterfaces(ctx, req, networks)
 	}
 	switch {
 	case len(found) == 0 && len(all) == 0:
@@ -174,13 +175,13 @@ func (l *ledger) interfacesIn(n firedNetwork, network string) (plugged []firedIn
 }
 
 // askForInterfaces looks for the interfaces of a guest that is not announced.
-func (r *running) askForInterfaces(req FireRequest, networks []firedNetwork) (found []firedInterface) {
+func (r *running) askForInterfaces(ctx context.Context, req FireRequest, networks []firedNetwork) (found []firedInterface) {
 	for _, w := range r.watchers {
 		at := slices.IndexFunc(networks, func(n firedNetwork) bool { return n.conn == w.host.conn })
 		if at < 0 || !w.live.connected() {
 			continue
 		}
-		d := w.askForDomain(req.Domain)
+		d := w.askForDomain(ctx, req.Domain)
 		if d == nil {
 			continue
 		}
@@ -195,8 +196,8 @@ func (r *running) askForInterfaces(req FireRequest, networks []firedNetwork) (fo
 }
 
 // askForDomain reads a guest by its name or UUID from libvirt; nil if there is none.
-func (w *watcher) askForDomain(name string) *translate.Domain {
-	conn, giveBack, err := w.live.borrow(w.uri)
+func (w *watcher) askForDomain(ctx context.Context, name string) *translate.Domain {
+	conn, giveBack, err := w.live.borrow(ctx, w.uri)
 	if err != nil {
 		return nil
 	}

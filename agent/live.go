@@ -1,7 +1,7 @@
 package agent
 
 import (
-	"strings"
+	"context"
 	"sync"
 
 	"libvirt.org/go/libvirt"
@@ -16,6 +16,8 @@ type liveSession struct {
 	conn  *libvirt.Connect // nil: there is none
 	queue *hintQueue
 	dirs  libvirtd.StatusDirs // stay, to be used between two sessions
+
+	beside beside
 }
 
 // begin publishes a session.
@@ -25,8 +27,8 @@ func (l *liveSession) begin(conn *libvirt.Connect, queue *hintQueue, dirs libvir
 	l.conn, l.queue, l.dirs = conn, queue, dirs
 }
 
-// end takes the session back and closes its connection, which stays open until the
-// last who borrowed it has given it back.
+// end takes the session back and closes its connection. If it is one that can be
+// borrowed it stays open until the last has given it back.
 func (l *liveSession) end(conn *libvirt.Connect) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,23 +50,22 @@ func (l *liveSession) connected() bool {
 }
 
 // borrow returns a connection for who works beside the watcher, to be given back with
-// the function. It is a new one, so that who waits on it for long keeps nobody waiting,
-// and because of [watcher.asking]. The test driver in this process has no requests to
-// wait for, but a state for each connection: there it is the session's. The error says
-// that there is none to be had.
-func (l *liveSession) borrow(uri string) (*libvirt.Connect, func(), error) {
+// the function: a further one, see [beside], or the session's own to the test driver in
+// this process. The error is that of ctx, or says why there is none to be had.
+func (l *liveSession) borrow(ctx context.Context, uri string) (*libvirt.Connect, func(), error) {
+	if !inProcess(uri) {
+		return l.beside.open(ctx, uri)
+	}
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	conn := l.conn
-	if conn == nil || !strings.HasPrefix(uri, "test:") {
-		l.mu.Unlock()
+	if conn == nil {
 		own, err := libvirt.NewConnect(uri)
 		if err != nil {
 			return nil, nil, err
 		}
-		_ = own.SetKeepAlive(keepaliveInterval, keepaliveCount)
 		return own, func() { _, _ = own.Close() }, nil
 	}
-	defer l.mu.Unlock()
 	if err := conn.Ref(); err != nil {
 		return nil, nil, err
 	}

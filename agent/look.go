@@ -177,7 +177,7 @@ func (w *watcher) networkDocs(conn *libvirt.Connect, was *knownDomain, seen tran
 		doc, ok := read[name]
 		if !ok {
 			var err error
-			if doc, err = w.networkDocAsked(conn, name, seen); err != nil {
+			if doc, err = w.networkDocOf(conn, name, seen, read != nil); err != nil {
 				return nil, err
 			}
 			if read != nil {
@@ -189,9 +189,13 @@ func (w *watcher) networkDocs(conn *libvirt.Connect, was *knownDomain, seen tran
 	return func(name string) (string, string) { return docs[name].text, docs[name].inexact }, nil
 }
 
-func (w *watcher) networkDocAsked(conn *libvirt.Connect, name string, seen translate.DomainSeen) (networkDoc, error) {
-	w.asking.Lock()
-	defer w.asking.Unlock()
+// networkDocOf reads one of these documents; reading says that domains may be being read
+// meanwhile.
+func (w *watcher) networkDocOf(conn *libvirt.Connect, name string, seen translate.DomainSeen, reading bool) (networkDoc, error) {
+	if reading {
+		w.asking.Lock()
+		defer w.asking.Unlock()
+	}
 	// What was announced of a network before everything was compared may be of an
 	// earlier life of it.
 	if seen.Running && (w.ledger.network(w.host.conn, name) == nil || !w.host.known()) {

@@ -34,12 +34,13 @@ func (w *watcher) reconcileDomains(conn *libvirt.Connect, running []listed) erro
 		defer close(ahead)
 		for next := range slices.Chunk(running, readAhead) {
 			var read []readDomainAhead
-			if read, failed = w.readDomainsAhead(next); failed != nil {
-				return
-			}
+			read, failed = w.readDomainsAhead(next)
 			select {
 			case ahead <- read:
 			case <-stop:
+				return
+			}
+			if failed != nil {
 				return
 			}
 		}
@@ -54,6 +55,7 @@ func (w *watcher) reconcileDomains(conn *libvirt.Connect, running []listed) erro
 	return failed
 }
 
+// readDomainsAhead reads domains, up to the first that cannot be read.
 func (w *watcher) readDomainsAhead(running []listed) ([]readDomainAhead, error) {
 	read := make([]readDomainAhead, len(running))
 	for i := range running {
@@ -63,7 +65,7 @@ func (w *watcher) readDomainsAhead(running []listed) ([]readDomainAhead, error) 
 		err := readDomainObject(running[i].domain, &read[i].seen, w.hidesNetworks)
 		w.asking.Unlock()
 		if err != nil {
-			return nil, err
+			return read[:i], err
 		}
 	}
 	return read, nil

@@ -32,7 +32,7 @@ func (a *Agent) StartNetwork(ctx context.Context, uri, name string) error {
 	if w == nil {
 		return ErrNoConnection
 	}
-	conn, giveBack, err := w.live.borrow(w.uri)
+	conn, giveBack, err := w.live.borrow(ctx, w.uri)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNoConnection, err)
 	}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -154,6 +155,7 @@ func (u *undoer) borrow(serves func(*watcher) bool) (*watcher, *libvirt.Connect,
 	if w == nil {
 		return nil, nil, nil, errNoWatcher
 	}
-	conn, giveBack, err := w.live.borrow(w.uri)
+	// Not tied to the agent's end: what was begun is brought to its end.
+	conn, giveBack, err := w.live.borrow(context.Background(), w.uri)
 	return w, conn, giveBack, err
 }

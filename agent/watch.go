@@ -14,7 +14,7 @@ import (
 )
 
 // watcher owns one connection for as long as the agent runs. All libvirt calls
-// of the connection are made from its goroutine, one after the other, so what it
+// of the connection are made by its goroutine, or for it, one after the other, so what it
 // sees of an object it enters into the ledger in the order in which it saw it.
 type watcher struct {
 	uri     string
@@ -34,7 +34,7 @@ type watcher struct {
 	dirs           libvirtd.StatusDirs
 	runDir, libDir string
 
-	// live is the present session, for undos.
+	// live is the present session, for who works beside it.
 	live liveSession
 
 	// handles are objects of that session.
@@ -46,8 +46,8 @@ type watcher struct {
 	// that is under way; nil otherwise.
 	documents map[string]networkDoc
 
-	// asking is held while libvirt is asked, where others may ask as well. Of several
-	// requests that are under way on a connection when keepalive gives it up, the
+	// asking is held for each request while guests are read ahead, so that one is under
+	// way at a time. Of several that are when keepalive gives a connection up, the
 	// client library of libvirt 6.1 to 10.3 comes out of the first only, and crashes
 	// when something moves again (virNetClientIOEventLoop leaves a source behind that
 	// points to the first thread's stack, CVE-2024-4418).

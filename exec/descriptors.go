@@ -98,8 +98,8 @@ func outputPipe() (ours, script int, err error) {
 	return fds[0], fds[1], nil
 }
 
-// nonblocking makes an end of a pipe non-blocking. A pipe has no other flags, which
-// unix.SetNonblock would ask for first.
+// nonblocking makes an end of a pipe non-blocking. A pipe has no other flags that matter,
+// and so they are not asked for first, as unix.SetNonblock does.
 func nonblocking(fd int) error {
 	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, unix.O_NONBLOCK)
 	return err

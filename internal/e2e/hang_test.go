@@ -29,8 +29,8 @@ func hanging(t *testing.T, after int64) *bridge {
 	return b
 }
 
-// libvirtd hangs while several guests are being read. hookbridge gives the connection
-// up, all of it, and goes on with another.
+// libvirtd hangs while guests are being read. hookbridge gives the connection up and goes
+// on with another. (With several requests under way it would not, or crash.)
 func TestLibvirtHangsDuringComparison(t *testing.T) {
 	b := hanging(t, 50_000) // of more than 100 KB
 	b.awaitLine(t, "no connection to libvirt")

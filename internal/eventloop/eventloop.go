@@ -77,9 +77,9 @@ func Start(failed func(error)) (stop func(), err error) {
 // Signal makes the loop turn.
 func Signal() { C.loop_signal() }
 
-// HangUp ends the connections that were opened that long ago or longer, and returns how
-// many there were. Requests that wait for an answer fail, also the first of a
-// connection, for which keepalive does not watch yet.
+// HangUp ends the connections on which a request has waited for its answer for that long
+// or longer, and returns how many there were. The requests fail, also the first of a
+// local connection, for which keepalive does not watch yet.
 func HangUp(age time.Duration) int { return int(C.loop_hang_up(C.int64_t(age))) }
 
 // Turned is when the loop last turned. One that hangs in a callback does not.

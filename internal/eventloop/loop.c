@@ -21,8 +21,8 @@ struct source {
 	free_callback free;
 
 	int fd; /* -1: a timer */
-	int64_t since; /* in nanoseconds, of the monotonic clock */
 	int events;
+	int64_t since; /* when events were set, in nanoseconds, of the monotonic clock */
 	handle_callback happened;
 
 	int every;   /* milliseconds; negative: never */
@@ -173,6 +173,7 @@ static void update_handle(int number, int events)
 	struct source *s = find(number);
 	if (s && s->events != events) {
 		s->events = events;
+		s->since = now(CLOCK_MONOTONIC);
 		watch(s->fd);
 	}
 	pthread_mutex_unlock(&lock);
@@ -185,7 +186,7 @@ int loop_hang_up(int64_t age)
 	const int64_t old = now(CLOCK_MONOTONIC) - age;
 	for (int i = 0; i < count; i++) {
 		struct source *s = &sources[i];
-		if (s->fd >= 0 && !s->removed && s->since <= old && shutdown(s->fd, SHUT_RDWR) == 0)
+		if (s->fd >= 0 && !s->removed && s->events == 0 && s->since <= old && shutdown(s->fd, SHUT_RDWR) == 0)
 			n++;
 	}
 	pthread_mutex_unlock(&lock);

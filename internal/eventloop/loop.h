@@ -20,8 +20,10 @@ const char *loop_register(void);
 int loop_run(void);
 void loop_stop(void);
 
-/* loop_hang_up ends connections that were opened so many nanoseconds ago, and returns
- * how many. */
+/* loop_hang_up ends connections on which a request has been under way for so many
+ * nanoseconds, and returns how many. While one is, libvirt's client waits for the answer
+ * itself and wants no events of the handle (virNetClientIOUpdateCallback; call in
+ * remote_driver.c before 0.9.2). */
 int loop_hang_up(int64_t age);
 
 /* loop_signal makes the loop turn, loop_turned is when it last did, in nanoseconds

@@ -151,7 +151,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		watchers.Wait()
 		left = r.dispatcher.close()
 		for _, w := range r.watchers {
-			w.live.beside.opening.Wait()
+			w.live.beside.end()
 		}
 	}, log)
 	if left > 0 {

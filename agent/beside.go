@@ -26,7 +26,8 @@ var errNotOpened = errors.New("libvirtd does not answer: no further connection t
 type beside struct {
 	mu      sync.Mutex
 	taken   chan struct{} // holds a token for each connection
-	opening sync.WaitGroup
+	ended   bool
+	opening sync.WaitGroup // not begun any more once it has ended
 }
 
 func (b *beside) slots() chan struct{} {
@@ -38,6 +39,24 @@ func (b *beside) slots() chan struct{} {
 	return b.taken
 }
 
+// begin has one opened, and reports false after the end.
+func (b *beside) begin(open func()) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ended {
+		b.opening.Go(open)
+	}
+	return !b.ended
+}
+
+// end returns when nothing is being opened, and nothing will be.
+func (b *beside) end() {
+	b.mu.Lock()
+	b.ended = true
+	b.mu.Unlock()
+	b.opening.Wait()
+}
+
 // open returns a connection, to be closed with the function. The error is that of ctx,
 // or says why there is none.
 func (b *beside) open(ctx context.Context, uri string) (*libvirt.Connect, func(), error) {
@@ -47,39 +66,50 @@ func (b *beside) open(ctx context.Context, uri string) (*libvirt.Connect, func()
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}
-	type result struct {
-		conn *libvirt.Connect
-		err  error
+	free := func() { <-taken }
+	got, late := make(chan dialed), make(chan struct{})
+	if !b.begin(func() { dial(uri, got, late, free) }) {
+		free()
+		return nil, nil, ErrNoConnection
 	}
-	opened, late := make(chan result), make(chan struct{})
-	b.opening.Go(func() {
-		conn, err := libvirt.NewConnect(uri)
-		if err != nil {
-			<-taken
-		} else {
-			_ = conn.SetKeepAlive(keepaliveInterval, keepaliveCount)
-		}
-		select {
-		case opened <- result{conn, err}:
-			return
-		case <-late:
-		}
-		if err == nil {
-			_, _ = conn.Close()
-			<-taken
-		}
-	})
 	patience := time.NewTimer(openWithin)
 	defer patience.Stop()
 	select {
-	case r := <-opened:
-		return r.conn, func() { _, _ = r.conn.Close(); <-taken }, r.err
+	case d := <-got:
+		return d.conn, d.close, d.err
 	case <-patience.C:
 		close(late)
 		return nil, nil, errNotOpened
 	case <-ctx.Done():
 		close(late)
 		return nil, nil, ctx.Err()
+	}
+}
+
+// dialed is what came of opening a connection.
+type dialed struct {
+	conn  *libvirt.Connect
+	close func()
+	err   error
+}
+
+// dial opens a connection and hands it over, or closes it if it is late.
+func dial(uri string, got chan<- dialed, late <-chan struct{}, closed func()) {
+	d := dialed{close: closed}
+	if d.conn, d.err = libvirt.NewConnect(uri); d.err != nil {
+		closed()
+		d.close = func() {}
+	} else {
+		_ = d.conn.SetKeepAlive(keepaliveInterval, keepaliveCount)
+		d.close = func() {
+			_, _ = d.conn.Close()
+			closed()
+		}
+	}
+	select {
+	case got <- d:
+	case <-late:
+		d.close()
 	}
 }
 

@@ -94,42 +94,35 @@ func (h *Host) CreateContainer(t testing.TB, c Container) {
 // for a container without an init control device, and nothing happens.
 func (h *Host) ShutdownContainer(t testing.TB, guest string) {
 	t.Helper()
-	h.signalContainer(t, "shutdown", "TERM", guest)
+	h.signalContainer(t, "shutdown", guest)
 }
 
 // RebootContainer makes a container reboot from inside and does not wait for it.
 func (h *Host) RebootContainer(t testing.TB, guest string) {
 	t.Helper()
-	h.signalContainer(t, "reboot", "HUP", guest)
+	h.signalContainer(t, "reboot", guest)
 }
-
-// initKnown is how long libvirt may take to learn which process is a container's init.
-const initKnown = 5 * time.Second
 
 // signalContainer tries again for as long as libvirt has not learnt from its
 // controller which process to signal: starting a container does not wait for that,
-// and there is no event for it. On a busy host libvirt 9.0 may never learn it, since the
-// controller says it only to the first who connects, if it knows it itself by then
-// (virLXCControllerClientPrivateNew); then the process gets libvirt's signal from here.
-func (h *Host) signalContainer(t testing.TB, command, signal, guest string) {
+// and there is no event for it. If it never does, as in [Host.AttachToContainer], there
+// is nothing to test: such a container does not come back either when its init gets the
+// signal from elsewhere.
+func (h *Host) signalContainer(t testing.TB, command, guest string) {
 	t.Helper()
+	const patience = 20 * time.Second
 	retry := time.NewTicker(20 * time.Millisecond)
 	defer retry.Stop()
-	for deadline := time.Now().Add(initKnown); ; <-retry.C {
+	for deadline := time.Now().Add(patience); ; <-retry.C {
 		out, err := h.VirshErr("-c", lxcURI, command, "--mode", "signal", "--domain", guest)
-		if err == nil {
+		switch {
+		case err == nil:
 			return
-		}
-		if !strings.Contains(err.Error()+out, "Init process ID is not yet known") {
+		case !strings.Contains(err.Error()+out, "Init process ID is not yet known"):
 			t.Fatalf("testhost: %s of container %s: %v\n%s", command, guest, err, out)
+		case time.Now().After(deadline):
+			t.Skipf("left out: libvirtd missed which process the init of container %s is, and cannot signal it: %v", guest, err)
 		}
-		if time.Now().After(deadline) {
-			break
-		}
-	}
-	const send = `kill -"$1" $(cat /proc/$(cat /run/libvirt/lxc/"$2".pid)/task/*/children)`
-	if out, err := h.Command(t.Context(), "sh", "-c", send, "sh", signal, guest).CombinedOutput(); err != nil {
-		t.Fatalf("testhost: %s of container %s, whose init libvirt does not know: %v\n%s", command, guest, err, out)
 	}
 }
 

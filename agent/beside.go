@@ -76,7 +76,11 @@ func (b *beside) open(ctx context.Context, uri string) (*libvirt.Connect, func()
 	defer patience.Stop()
 	select {
 	case d := <-got:
-		return d.conn, d.close, d.err
+		if d.err != nil {
+			d.close()
+			return nil, nil, d.err
+		}
+		return d.conn, d.close, nil
 	case <-patience.C:
 		close(late)
 		return nil, nil, errNotOpened
@@ -88,24 +92,25 @@ func (b *beside) open(ctx context.Context, uri string) (*libvirt.Connect, func()
 
 // dialed is what came of opening a connection.
 type dialed struct {
-	conn  *libvirt.Connect
-	close func()
-	err   error
+	conn *libvirt.Connect
+	err  error
+	free func() // gives its place back
+}
+
+func (d dialed) close() {
+	if d.err == nil {
+		_, _ = d.conn.Close()
+	}
+	d.free()
 }
 
 // dial opens a connection and hands it over, or closes it if it is late.
-func dial(uri string, got chan<- dialed, late <-chan struct{}, closed func()) {
-	d := dialed{close: closed}
-	if d.conn, d.err = libvirt.NewConnect(uri); d.err != nil {
-		closed()
-		d.close = func() {}
-	} else {
-		_ = d.conn.SetKeepAlive(keepaliveInterval, keepaliveCount)
-		d.close = func() {
-			_, _ = d.conn.Close()
-			closed()
-		}
+func dial(uri string, got chan<- dialed, late <-chan struct{}, free func()) {
+	conn, err := libvirt.NewConnect(uri)
+	if err == nil {
+		_ = conn.SetKeepAlive(keepaliveInterval, keepaliveCount)
 	}
+	d := dialed{conn, err, free}
 	select {
 	case got <- d:
 	case <-late:

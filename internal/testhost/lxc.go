@@ -103,25 +103,33 @@ func (h *Host) RebootContainer(t testing.TB, guest string) {
 	h.signalContainer(t, "reboot", guest)
 }
 
-// signalContainer tries again for as long as libvirt has not learnt from its
-// controller which process to signal: starting a container does not wait for that,
-// and there is no event for it. If it never does, as in [Host.AttachToContainer], there
-// is nothing to test: such a container does not come back either when its init gets the
-// signal from elsewhere.
 func (h *Host) signalContainer(t testing.TB, command, guest string) {
+	t.Helper()
+	h.onceInitIsKnown(t, guest, "Init process ID is not yet known", command, "--mode", "signal", "--domain", guest)
+}
+
+// onceInitIsKnown calls virsh again for as long as libvirt refuses with these words: it
+// has not learnt from the container's controller which process init is. Starting a
+// container does not wait for that, and there is no event for it.
+//
+// Sometimes it never learns: the container's controller tells its first client
+// only, and no client that came before init was there
+// (virLXCControllerClientPrivateNew, libvirt 9.0). Then there is nothing to test: such a
+// container does not come back either when its init gets a signal from elsewhere.
+func (h *Host) onceInitIsKnown(t testing.TB, guest, refusal string, args ...string) {
 	t.Helper()
 	const patience = 20 * time.Second
 	retry := time.NewTicker(20 * time.Millisecond)
 	defer retry.Stop()
 	for deadline := time.Now().Add(patience); ; <-retry.C {
-		out, err := h.VirshErr("-c", lxcURI, command, "--mode", "signal", "--domain", guest)
+		out, err := h.VirshErr(append([]string{"-c", lxcURI}, args...)...)
 		switch {
 		case err == nil:
 			return
-		case !strings.Contains(err.Error()+out, "Init process ID is not yet known"):
-			t.Fatalf("testhost: %s of container %s: %v\n%s", command, guest, err, out)
+		case !strings.Contains(err.Error()+out, refusal):
+			t.Fatalf("testhost: %s of container %s: %v\n%s", args[0], guest, err, out)
 		case time.Now().After(deadline):
-			t.Skipf("left out: libvirtd missed which process the init of container %s is, and cannot signal it: %v", guest, err)
+			t.Skipf("left out: libvirtd missed which process the init of container %s is, and refuses %s: %v", guest, args[0], err)
 		}
 	}
 }
@@ -142,28 +150,11 @@ func (h *Host) AwaitContainer(t testing.TB, c Container, n int) {
 	}
 }
 
-// AttachToContainer hot-plugs a card into a running LXC guest. libvirtd learns a
-// moment after the start which process the container's init is, and attaches
-// nothing before; nothing tells when it knows, so it is asked again.
-//
-// Sometimes it never learns: the container's controller tells its first client
-// only, and no client that came before init was there
-// (virLXCControllerClientPrivateNew, libvirt 9.0). Then there is nothing to test.
+// AttachToContainer hot-plugs a card into a running LXC guest. libvirtd attaches nothing
+// before it knows the container's init.
 func (h *Host) AttachToContainer(t testing.TB, guest string, n NIC) {
 	t.Helper()
-	const patience = 10 * time.Second
-	file := h.File(t, n.xml(""))
-	for deadline := time.Now().Add(patience); ; {
-		_, err := h.VirshErr("-c", "lxc:///system", "attach-device", "--live", "--domain", guest, "--file", file)
-		switch {
-		case err == nil:
-			return
-		case !strings.Contains(err.Error(), "until init PID is known"):
-			t.Fatalf("testhost: attaching to container %s: %v", guest, err)
-		case time.Now().After(deadline):
-			t.Skipf("left out: libvirtd missed which process the init of container %s is, and attaches nothing to it: %v", guest, err)
-		}
-	}
+	h.onceInitIsKnown(t, guest, "until init PID is known", "attach-device", "--live", "--domain", guest, "--file", h.File(t, n.xml("")))
 }
 
 // DetachFromContainer takes a card from a running LXC guest.

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -10,18 +11,13 @@ import (
 // begin starts the main script of a hook, to be attended to by the test.
 func begin(t *testing.T, h *Hooks, document []byte) (*attendant, child, Outcome) {
 	t.Helper()
-	pipes, err := plumb(document)
+	a, err := engage(document, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(pipes.close)
-	a, err := newAttendant(pipes, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(a.close)
+	t.Cleanup(a.release)
 	path := h.Dir + "/network"
-	c, started, err := h.start(context.Background(), path, []string{path}, environment(nil), pipes)
+	c, started, err := h.start(context.Background(), path, []string{path}, environment(nil), &a.pipes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,5 +50,49 @@ func TestFloodTimesOut(t *testing.T) {
 	timedOut(t, o)
 	if o.Duration > patience || o.Stdout.Dropped == 0 || o.Stderr.Dropped == 0 {
 		t.Errorf("took %v, %d and %d bytes", o.Duration, o.Stdout.Dropped, o.Stderr.Dropped)
+	}
+}
+
+// An attendant goes on to the next script, with nothing of the last; not with pipes that
+// somebody still has open, nor when its waiting was interrupted.
+func TestAttendantsAgain(t *testing.T) {
+	for len(spare) > 0 {
+		(<-spare).close()
+	}
+	h := hooks(t, `echo "$1"; echo "$1" >&2; cat >/dev/null; exit "$2"`)
+	var first *attendant
+	for i := range 3 {
+		o := run(t, h, Invocation{Args: []string{fmt.Sprint("call", i), fmt.Sprint(i)}, Stdin: make([]byte, i<<18)})
+		if want := fmt.Sprintf("call%d\n", i); string(o.Stdout.Head) != want || string(o.Stderr.Head) != want || o.ExitCode != i {
+			t.Errorf("%q, %q, %+v", o.Stdout.Head, o.Stderr.Head, o)
+		}
+		if len(spare) != 1 {
+			t.Fatalf("%d attendants are spare", len(spare))
+		}
+		a := <-spare
+		if first == nil {
+			first = a
+		}
+		if a != first {
+			t.Error("it was another attendant")
+		}
+		spare <- a
+	}
+
+	pid, goOn := newFifo(t), newFifo(t)
+	o := run(t, hooks(t, "(read x <"+goOn.path+") & echo $! >"+pid.path), Invocation{})
+	if !o.LeftBehind || len(spare) != 0 {
+		t.Errorf("left behind: %v, %d attendants are spare", o.LeftBehind, len(spare))
+	}
+	goOn.send("")
+	gone(t, pid.line())
+
+	started := newFifo(t)
+	cancelAt(t, hooks(t, "echo >"+started.path+"; exec sleep 1000"), started, context.Canceled)
+	if len(spare) != 0 {
+		t.Error("one that was interrupted is spare")
+	}
+	if o := run(t, h, Invocation{Args: []string{"call", "0"}}); o.Err != nil {
+		t.Error(o.Err)
 	}
 }

@@ -9,36 +9,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// plumbing is the pipes between this process and a script: the script's own ends,
-// of which copies stay here until it has ended, and ours.
+// plumbing is the script's ends of the pipes between it and this process, and our end
+// of its stdin.
 type plumbing struct {
-	stdin, stdout, stderr int // the script's ends, -1 when closed
+	stdin, stdout, stderr int // -1 when closed; copies stay here until the script has ended
 
 	feed int    // our end of stdin; -1 if there is nothing left to write
 	rest []byte // what is left to write
-
-	out, err int // our ends of stdout and stderr
 }
 
-// plumb makes the pipes. As much of the document as fits is written to stdin at
+var noPlumbing = plumbing{stdin: -1, stdout: -1, stderr: -1, feed: -1}
+
+// openStdin makes the script's stdin. As much of the document as fits is written at
 // once: mostly all of it, and then nobody has to attend to it any more.
-func plumb(document []byte) (*plumbing, error) {
-	p := &plumbing{stdin: -1, stdout: -1, stderr: -1, feed: -1, out: -1, err: -1}
-	err := p.open(document)
-	if err != nil {
-		p.close()
-		return nil, err
-	}
-	return p, nil
-}
-
-func (p *plumbing) open(document []byte) (err error) {
-	if p.out, p.stdout, err = outputPipe(); err != nil {
-		return err
-	}
-	if p.err, p.stderr, err = outputPipe(); err != nil {
-		return err
-	}
+func (p *plumbing) openStdin(document []byte) (err error) {
 	if len(document) == 0 {
 		// As virCommand does for a command without input.
 		p.stdin, err = unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -83,9 +67,7 @@ func outputPipe() (ours, script int, err error) {
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return -1, -1, err
 	}
-	// Opened anew, it has flags of its own.
-	script, err = unix.Open("/proc/self/fd/"+strconv.Itoa(fds[1]), unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err == nil {
+	if script, err = scriptsEnd(fds[0]); err == nil {
 		unix.Close(fds[1])
 		return fds[0], script, nil
 	}
@@ -96,6 +78,12 @@ func outputPipe() (ours, script int, err error) {
 		return -1, -1, err
 	}
 	return fds[0], fds[1], nil
+}
+
+// scriptsEnd opens an end for a script of a pipe of which this is ours. Opened anew, it
+// has flags of its own.
+func scriptsEnd(ours int) (int, error) {
+	return unix.Open("/proc/self/fd/"+strconv.Itoa(ours), unix.O_RDWR|unix.O_CLOEXEC, 0)
 }
 
 // nonblocking makes an end of a pipe non-blocking. A pipe has no other flags that matter,
@@ -127,11 +115,12 @@ func (p *plumbing) letGo() {
 }
 
 func (p *plumbing) close() {
-	for _, fd := range []int{p.stdin, p.stdout, p.stderr, p.feed, p.out, p.err} {
+	for _, fd := range []int{p.stdin, p.stdout, p.stderr, p.feed} {
 		if fd >= 0 {
 			unix.Close(fd)
 		}
 	}
+	*p = noPlumbing
 }
 
 // closeOnExec keeps our descriptors from the script. Go opens all of its own with

@@ -46,12 +46,16 @@ var readBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // A capture reads one output of a script.
 type capture struct {
-	fd    int // non-blocking
-	limit int
+	fd      int // non-blocking
+	watched bool
+	limit   int
 
 	Output
 	closed bool // nobody has it open for writing any more
 }
+
+// begin begins with a script's output, of which so much is kept.
+func (c *capture) begin(limit int) { c.limit, c.Output, c.closed = limit, Output{}, false }
 
 // read takes what is in the pipe, or a part of it if that is much: others have their
 // turn, too.

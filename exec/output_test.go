@@ -219,26 +219,21 @@ func TestStdinHeldOpen(t *testing.T) {
 func TestCaptureLate(t *testing.T) {
 	for name, held := range map[string]bool{"closed": false, "held open": true} {
 		t.Run(name, func(t *testing.T) {
-			pipes, err := plumb(nil)
+			a, err := engage(nil, 40_000)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer pipes.close()
-			if _, err := syscall.Write(pipes.stdout, make([]byte, 50_000)); err != nil {
+			defer a.release()
+			if _, err := syscall.Write(a.pipes.stdout, make([]byte, 50_000)); err != nil {
 				t.Fatal(err)
 			}
 			if held {
-				fd, err := syscall.Dup(pipes.stdout)
+				fd, err := syscall.Dup(a.pipes.stdout)
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer syscall.Close(fd)
 			}
-			a, err := newAttendant(pipes, 40_000)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer a.close()
 			a.lastWords(-time.Hour)
 			if c := a.out; len(c.Head) != 40_000 || c.Dropped != 10_000 || c.closed == held {
 				t.Errorf("%d bytes kept, %d dropped, closed: %v", len(c.Head), c.Dropped, c.closed)

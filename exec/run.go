@@ -74,17 +74,12 @@ func (h *Hooks) runScript(ctx context.Context, argv, env []string, stdin []byte)
 		o.Err = &RunError{Path: path, Kind: NotStarted, Reason: what + ": " + err.Error(), Err: err}
 		return o
 	}
-	pipes, err := plumb(stdin)
+	a, err := engage(stdin, h.outputLimit())
 	if err != nil {
 		return failed("cannot make its pipes", err)
 	}
-	defer pipes.close()
-	a, err := newAttendant(pipes, h.outputLimit())
-	if err != nil {
-		return failed("cannot be attended", err)
-	}
-	defer a.close()
-	c, started, err := h.start(ctx, path, argv, env, pipes)
+	defer a.release()
+	c, started, err := h.start(ctx, path, argv, env, &a.pipes)
 	o.Started = started
 	if err != nil {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -143,7 +138,7 @@ func (h *Hooks) await(ctx context.Context, o *Outcome, a *attendant) *RunError {
 	if h.Timeout > 0 {
 		limit = o.Started.Add(h.Timeout)
 	}
-	a.poll.SetReadDeadline(limit)
+	a.until = limit
 	stop := a.untilDone(ctx)
 	ended := a.serveOn(a.hasEnded)
 	stop()

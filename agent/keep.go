@@ -44,12 +44,15 @@ func (k keeper) failed(err error) {
 	k.log.WithError(err).Error("the state cannot be kept; after a restart of the agent hooks may run twice or not at all")
 }
 
-// await returns when a change is kept, or cannot be.
+// await returns when a change is kept, or cannot be. From then on its ticket is that of
+// nothing.
 func (k keeper) await(t *store.Ticket) {
 	if t == nil {
 		return
 	}
-	if err := t.Wait(); err != nil {
+	err := t.Wait()
+	*t = store.Ticket{}
+	if err != nil {
 		k.failed(err)
 	}
 }
@@ -136,16 +139,21 @@ func (k keeper) done(t task, nic string, plugged int, told func()) store.Ticket 
 	if k.store == nil && told != nil {
 		told()
 	}
-	id, op, network := string(t.id), t.call.Op, t.network()
+	e := store.End{Call: t.id}
+	switch {
+	case t.call.Op == translate.OpStart || t.call.Op == translate.OpStopped:
+		e.Group = t.network()
+	case nic != "":
+		e.Group, e.Key, e.Value = t.network(), nic, countValue(plugged)
+	}
+	if k.store != nil && t.kept != nil && *t.kept == (store.Ticket{}) {
+		return k.store.End(e, told)
+	}
 	return k.put(func(tx *store.Tx) error {
-		err := tx.Delete(store.Calls, id)
 		if told != nil {
 			tx.Then(told)
 		}
-		if op == translate.OpStart || op == translate.OpStopped {
-			return errors.Join(err, tx.DeleteAll(store.Counts, network))
-		}
-		return errors.Join(err, putCount(tx, network, nic, plugged))
+		return tx.End(e)
 	})
 }
 
@@ -158,8 +166,16 @@ func putCount(tx *store.Tx, network, nic string, plugged int) error {
 	case plugged == 0:
 		return tx.DeleteIn(store.Counts, network, nic)
 	default:
-		return tx.PutIn(store.Counts, network, nic, binary.AppendUvarint(nil, uint64(plugged)))
+		return tx.PutIn(store.Counts, network, nic, countValue(plugged))
 	}
+}
+
+// countValue is how often an interface is plugged as it is kept; nil if it is not.
+func countValue(plugged int) []byte {
+	if plugged == 0 {
+		return nil
+	}
+	return binary.AppendUvarint(nil, uint64(plugged)) //nolint:gosec // never negative
 }
 
 // adopted keeps that what was there when the agent first came to a connection has

@@ -7,8 +7,7 @@ import (
 )
 
 // gathering is how long changes gather before they are written without anybody
-// waiting for them. A transaction costs about as much for many of them as for one. What
-// is gathered when the agent is killed are ends of calls, which are then made again.
+// waiting for them. A transaction costs about as much for many of them as for one.
 const gathering = 10 * time.Millisecond
 
 // batches gathers changes for common transactions, in the order in which they were
@@ -24,8 +23,18 @@ type batches struct {
 
 type batch struct {
 	changes []func(*Tx) error
+	noted   bool // some of them are in the notes
+	urgent  bool // some are not: the goroutine knows
 	over    bool // guarded by writing
 	err     error
+}
+
+// gathering returns the batch that is still to be written. mu is held.
+func (b *batches) gathering() *batch {
+	if b.pending == nil {
+		b.pending = &batch{}
+	}
+	return b.pending
 }
 
 // Ticket is a change's place among those that are still to be written. The zero value
@@ -40,10 +49,9 @@ type Ticket struct {
 func (s *Store) Put(fn func(*Tx) error) Ticket {
 	s.batches.mu.Lock()
 	defer s.batches.mu.Unlock()
-	b := s.batches.pending
-	if b == nil {
-		b = &batch{}
-		s.batches.pending = b
+	b := s.batches.gathering()
+	if !b.urgent {
+		b.urgent = true
 		select {
 		case s.batches.wake <- struct{}{}:
 		default:
@@ -83,6 +91,13 @@ func (s *Store) write(b *batch) error {
 		}
 	}
 	b.changes = nil
+	if b.err == nil {
+		s.batches.mu.Lock()
+		if p := s.batches.pending; p == nil || !p.noted {
+			s.notes.anew()
+		}
+		s.batches.mu.Unlock()
+	}
 	return b.err
 }
 

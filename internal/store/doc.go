@@ -9,7 +9,9 @@
 //
 // Changes are committed in batches: who makes one gets a [Ticket], and hears by it when
 // the change is kept. What must not happen before, such as the call that was planned,
-// waits for that; nobody else does.
+// waits for that; nobody else does. The end of a call must be kept before the next call of
+// its chain, and is noted in a file beside the database until the next transaction: see
+// [Store.End].
 //
 // Values are the caller's: the package knows keys and bytes.
 package store

@@ -59,7 +59,10 @@ func Inspect(dir string) (about About, err error) {
 		return about, &DamagedError{about.Path, err}
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if damage := guarded(func() error { return errors.Join(readAll(db), db.View(about.read)) }); damage != nil {
+	noted, _ := os.ReadFile(filepath.Join(dir, notesName)) // none, in the store of an older hookbridge
+	if damage := guarded(func() error {
+		return errors.Join(readAll(db), db.View(func(tx *bolt.Tx) error { return about.read(tx, readNotes(noted)) }))
+	}); damage != nil {
 		return about, &DamagedError{about.Path, damage}
 	}
 	if about.Schema > Schema {
@@ -68,7 +71,7 @@ func Inspect(dir string) (about About, err error) {
 	return about, nil
 }
 
-func (a *About) read(tx *bolt.Tx) error {
+func (a *About) read(tx *bolt.Tx, ended []End) error {
 	if m := tx.Bucket(meta); m != nil {
 		if v := m.Get([]byte("schema")); len(v) == 8 {
 			a.Schema = binary.BigEndian.Uint64(v)
@@ -79,6 +82,11 @@ func (a *About) read(tx *bolt.Tx) error {
 		if b := tx.Bucket([]byte(name)); b != nil {
 			stats := b.Stats()
 			a.Kept[name] = stats.KeyN - (stats.BucketN - 1) // without the groups themselves
+		}
+	}
+	for _, e := range ended {
+		if b := tx.Bucket([]byte(Calls)); b != nil && b.Get([]byte(e.Call)) != nil {
+			a.Kept[Calls]--
 		}
 	}
 	return nil

@@ -75,6 +75,7 @@ func (e *NewerError) Error() string {
 type Store struct {
 	db      *bolt.DB
 	batches batches
+	notes   notes         // guarded by batches.mu
 	last    atomic.Uint64 // the number of the call planned last
 	closing sync.Once
 	closed  error
@@ -114,8 +115,8 @@ func Open(dir, boot string) (*Store, error) {
 	if dropped != "" {
 		s.Dropped = dropped
 	}
-	if err := s.findLast(); err != nil {
-		return nil, errors.Join(err, s.db.Close())
+	if err := errors.Join(s.openNotes(dir), s.findLast()); err != nil {
+		return nil, errors.Join(err, s.notes.close(), s.db.Close())
 	}
 	go s.gather(func(err error) {
 		if s.Failed != nil {
@@ -244,7 +245,7 @@ func (s *Store) Close() error {
 	s.closing.Do(func() {
 		close(s.batches.wake)
 		<-s.batches.ended
-		s.closed = errors.Join(s.flush(), s.db.Close())
+		s.closed = errors.Join(s.flush(), s.notes.close(), s.db.Close())
 	})
 	return s.closed
 }

@@ -52,8 +52,9 @@ type layout struct {
 	starts   []lineStart
 	top      []span // the root element, and the comments and processing instructions beside it
 	elements []openElement
-	metadata int // the depth of <metadata> while inside it, else 0
-	base     int // columns in front of <metadata>
+	metadata int  // the depth of <metadata> while inside it, else 0
+	base     int  // columns in front of <metadata>
+	spaced   bool // xml:space is somewhere in the document
 }
 
 // span is a piece of a document: doc[start:end].
@@ -114,7 +115,7 @@ func (l *layout) child(t token) {
 		return
 	}
 	e := openElement{indent: indent, first: len(l.starts), gapStart: t.end, gapEnd: t.end}
-	if attributeValue(l.doc, t, "xml:space") == "preserve" {
+	if l.spaced && attributeValue(l.doc, t, "xml:space") == "preserve" {
 		e.kept = true
 	}
 	// A domain and a network have their <metadata> right below the root; status files
@@ -212,7 +213,7 @@ func hasDeclaration(doc string) bool {
 //
 // When doc cannot be read to its end nothing is appended.
 func appendMoved(dst []byte, doc string, from, to int) ([]byte, error) {
-	l := layout{scanner: newScanner(doc), from: from, to: to}
+	l := layout{scanner: newScanner(doc), from: from, to: to, spaced: strings.Contains(doc, "xml:space")}
 	l.starts = make([]lineStart, 0, len(doc)/40)
 	if err := l.read(); err != nil {
 		return dst, err

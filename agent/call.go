@@ -69,7 +69,7 @@ func (c *caller) call(ctx context.Context, t task, rest []task, planned time.Tim
 // takeBack undoes what a script has refused.
 func (c *caller) takeBack(t task, rest []task, f Finished) []task {
 	var stands bool
-	c.log.WithFields(callFields(f.Run, t.call)).WithField("undo", string(t.call.Undo.Kind)).Debug("refused: taking it back")
+	logged(c.log, f.Run, t.call).WithField("undo", string(t.call.Undo.Kind)).Debug("refused: taking it back")
 	f.Undo, rest, stands = c.undoer.undo(t, rest)
 	if !stands {
 		c.count.refused(t.call)
@@ -84,7 +84,7 @@ func (c *caller) done(t task) {
 	nic, count := c.count.counted(t.call)
 	var told func()
 	if c.log.IsLevelEnabled(logrus.DebugLevel) {
-		told = func() { c.log.WithFields(callFields("", t.call)).Debug("done with") }
+		told = func() { logged(c.log, "", t.call).Debug("done with") }
 	}
 	kept := c.keeper.done(t, nic, count, told)
 	if t.kept != nil {
@@ -96,7 +96,7 @@ func (c *caller) done(t task) {
 func (c *caller) make(ctx context.Context, call translate.Call, retry bool, connections int) Finished {
 	run := newRunID()
 	c.book.Began(run, call)
-	log := func() *logrus.Entry { return c.log.WithFields(callFields(run, call)) }
+	log := func() *logrus.Entry { return logged(c.log, run, call) }
 	set := c.settings.Load()
 	stdin, err := call.Stdin(set.payload, connections)
 	if err != nil {

@@ -333,7 +333,7 @@ func (l *ledger) send(ch change) {
 	debug := l.keeper.log.IsLevelEnabled(logrus.DebugLevel)
 	tell := func(what string) {
 		for i := range c.tasks {
-			l.keeper.log.WithFields(callFields("", c.tasks[i].call)).Debug(what)
+			logged(l.keeper.log, "", c.tasks[i].call).Debug(what)
 		}
 	}
 	if ch.guest != "" && len(c.tasks) > 0 && len(ch.cut) == 0 {

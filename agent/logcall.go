@@ -9,9 +9,11 @@ import (
 	"hookbridge/translate"
 )
 
-// callFields are on every line about a call.
-func callFields(run string, call translate.Call) logrus.Fields {
-	f := logrus.Fields{"network": call.Network, "op": call.Op, "cause": call.Cause}
+// logged begins a line about a call. The map is the entry's own: logrus would copy it once
+// more.
+func logged(logger *logrus.Logger, run string, call translate.Call) *logrus.Entry {
+	f := make(logrus.Fields, 9)
+	f["network"], f["op"], f["cause"] = call.Network, call.Op, call.Cause
 	if run != "" {
 		f["run"] = run
 	}
@@ -21,7 +23,7 @@ func callFields(run string, call translate.Call) logrus.Fields {
 	if call.NIC != nil {
 		f["mac"] = call.NIC.MAC
 	}
-	return f
+	return &logrus.Entry{Logger: logger, Data: f}
 }
 
 // reportLog writes what came of a call, one line for each script. That of the
@@ -35,16 +37,15 @@ func (r *reportLog) write(logger *logrus.Logger, run string, call translate.Call
 	verdict := report.Verdict()
 	for _, f := range report.Findings {
 		if r.first(f.String()) {
-			logger.WithFields(callFields(run, call)).Warn(f.String())
+			logged(logger, run, call).Warn(f.String())
 		}
 	}
 	for i := range report.Scripts {
 		o := &report.Scripts[i]
-		fields := callFields(run, call)
-		fields["script"], fields["result"], fields["duration"] = o.Path, resultOf(o), roundDuration(o.Duration).String()
-		log := logger.WithFields(fields)
+		log := logged(logger, run, call)
+		log.Data["script"], log.Data["result"], log.Data["duration"] = o.Path, resultOf(o), roundDuration(o.Duration).String()
 		if line := o.Stderr.FirstLine(); line != "" {
-			log = log.WithField("stderr", line)
+			log.Data["stderr"] = line
 		}
 		if verdict != nil && o.Err == error(verdict) && undo.Text != "" { //nolint:errorlint // the very one
 			log.WithField("undo", string(undo.Result)).Errorf("%s; %s", verdict, undo.Text)
@@ -57,7 +58,7 @@ func (r *reportLog) write(logger *logrus.Logger, run string, call translate.Call
 		log.Info("hook script done")
 	}
 	if len(report.Scripts) == 0 && logger.IsLevelEnabled(logrus.DebugLevel) {
-		logger.WithFields(callFields(run, call)).Debug("no hook script")
+		logged(logger, run, call).Debug("no hook script")
 	}
 }
 

@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,15 +15,15 @@ import (
 // resultOf says in a word or two how a script ended: "exit 0", "signal 9
 // (killed)", "timed out", "refused", "not started", "canceled".
 func resultOf(o *exec.Outcome) string {
-	var ours *exec.RunError
-	switch {
-	case errors.As(o.Err, &ours):
-		return ours.Kind.String()
-	case o.Signal != 0:
-		return fmt.Sprintf("signal %d (%s)", int(o.Signal), o.Signal)
-	default:
-		return fmt.Sprintf("exit %d", o.ExitCode)
+	if o.Err != nil {
+		if ours := (*exec.RunError)(nil); errors.As(o.Err, &ours) {
+			return ours.Kind.String()
+		}
+		if o.Signal != 0 {
+			return fmt.Sprintf("signal %d (%s)", int(o.Signal), o.Signal)
+		}
 	}
+	return "exit " + strconv.Itoa(o.ExitCode)
 }
 
 // Result says in a few words how the call ended, all its scripts included, and

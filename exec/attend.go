@@ -166,6 +166,7 @@ func (a *attendant) untilDone(ctx context.Context) (stop func()) {
 		if !unfired() {
 			<-fired
 			a.interrupted = true
+			a.forget(a.interrupt) // what is waited for from now on has its own time
 		}
 	}
 }

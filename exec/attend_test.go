@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // begin starts the main script of a hook, to be attended to by the test.
@@ -94,5 +96,51 @@ func TestAttendantsAgain(t *testing.T) {
 	}
 	if o := run(t, h, Invocation{Args: []string{"call", "0"}}); o.Err != nil {
 		t.Error(o.Err)
+	}
+}
+
+// A process that another goroutine has just forked has our end of a script's stdin for a
+// moment. The next script hears nothing of it.
+func TestFeedIsForgotten(t *testing.T) {
+	a, err := engage(make([]byte, 1<<20), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
+	heir, err := syscall.Dup(a.pipes.feed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(heir)
+	a.pipes.closeStdin()
+	a.pipes.write() // nobody reads any more
+	if n, err := unix.EpollWait(a.poll, a.ready[:], 0); n != 0 || a.pipes.feed >= 0 {
+		t.Errorf("%d events (%v), feed %d", n, err, a.pipes.feed)
+	}
+}
+
+// A context that ends just behind the time limit takes nothing off the grace period.
+func TestInterruptedLate(t *testing.T) {
+	up := newFifo(t)
+	h := hooks(t, "trap 'sleep 0.2; exit 7' TERM; echo >"+up.path+"; while :; do sleep 0.01; done")
+	a, c, o := begin(t, h, nil)
+	if err := a.attend(c); err != nil {
+		t.Fatal(err)
+	}
+	up.line()
+	ctx, cancel := context.WithCancel(context.Background())
+	stop := a.untilDone(ctx)
+	if a.serve(time.Now().Add(time.Millisecond), a.hasEnded) {
+		t.Fatal("it has ended")
+	}
+	fired := make(chan struct{})
+	defer context.AfterFunc(ctx, func() { close(fired) })()
+	cancel()
+	<-fired
+	stop()
+	a.endGroup(patience)
+	status, err := reap(o.Pid)
+	if err != nil || status.ExitStatus() != 7 {
+		t.Errorf("%v, %v", status, err)
 	}
 }

@@ -16,9 +16,10 @@ type plumbing struct {
 
 	feed int    // our end of stdin; -1 if there is nothing left to write
 	rest []byte // what is left to write
+	poll int    // the epoll in which feed is, -1 if in none
 }
 
-var noPlumbing = plumbing{stdin: -1, stdout: -1, stderr: -1, feed: -1}
+var noPlumbing = plumbing{stdin: -1, stdout: -1, stderr: -1, feed: -1, poll: -1}
 
 // openStdin makes the script's stdin. As much of the document as fits is written at
 // once: mostly all of it, and then nobody has to attend to it any more.
@@ -55,8 +56,20 @@ func (p *plumbing) write() {
 			p.rest = p.rest[n:]
 		}
 	}
-	unix.Close(p.feed)
-	p.feed = -1
+	p.closeFeed()
+}
+
+// closeFeed closes our end of stdin. A process just forked may have it until it is the
+// script that it is to be: the epoll would go on telling of it, under a number that by
+// then may be another's.
+func (p *plumbing) closeFeed() {
+	if p.poll >= 0 {
+		unix.EpollCtl(p.poll, unix.EPOLL_CTL_DEL, p.feed, nil)
+	}
+	if p.feed >= 0 {
+		unix.Close(p.feed)
+	}
+	p.feed, p.poll = -1, -1
 }
 
 // outputPipe makes a pipe for a script to write to. The script's end is open for
@@ -115,7 +128,8 @@ func (p *plumbing) letGo() {
 }
 
 func (p *plumbing) close() {
-	for _, fd := range []int{p.stdin, p.stdout, p.stderr, p.feed} {
+	p.closeFeed()
+	for _, fd := range []int{p.stdin, p.stdout, p.stderr} {
 		if fd >= 0 {
 			unix.Close(fd)
 		}

@@ -67,6 +67,9 @@ func (a *attendant) prepare(document []byte, limit int) error {
 	if err := a.pipes.openStdin(document); err != nil {
 		return err
 	}
+	if a.pipes.feed >= 0 {
+		a.pipes.poll = a.poll
+	}
 	return errors.Join(a.watch(&a.out), a.watch(&a.err), a.wait(a.pipes.feed, unix.EPOLLOUT))
 }
 

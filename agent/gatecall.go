@@ -33,14 +33,12 @@ func (c *caller) callAtGate(ctx context.Context, t task, rest []task, planned ti
 	if !t.gate.back {
 		if refused = t.gate.finish(made); refused {
 			c.count.refused(t.call)
+			c.keeper.cut(callIDs(rest...)) // the end is not kept without
 		}
 	}
 	c.done(t)
 	if !refused || len(rest) == 0 {
 		return nil
 	}
-	return func() []task {
-		c.keeper.cut(callIDs(rest...))
-		return nil
-	}
+	return func() []task { return nil }
 }

@@ -44,17 +44,17 @@ func (k keeper) failed(err error) {
 	k.log.WithError(err).Error("the state cannot be kept; after a restart of the agent hooks may run twice or not at all")
 }
 
-// await returns when a change is kept, or cannot be. From then on its ticket is that of
-// nothing.
+// await returns when a change is kept, or cannot be. Of one that is kept the ticket becomes
+// that of nothing.
 func (k keeper) await(t *store.Ticket) {
 	if t == nil {
 		return
 	}
-	err := t.Wait()
-	*t = store.Ticket{}
-	if err != nil {
+	if err := t.Wait(); err != nil {
 		k.failed(err)
+		return
 	}
+	*t = store.Ticket{}
 }
 
 // record keeps a change of the ledger: the record under its key, and the calls

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,6 +16,7 @@ const gathering = 10 * time.Millisecond
 type batches struct {
 	mu      sync.Mutex
 	pending *batch
+	under   *batch // the one whose transaction is under way
 
 	writing sync.Mutex
 	wake    chan struct{}
@@ -22,19 +24,44 @@ type batches struct {
 }
 
 type batch struct {
-	changes []func(*Tx) error
-	noted   bool // some of them are in the notes
-	urgent  bool // some are not: the goroutine knows
+	changes []change
+	urgent  bool // not all of them are noted: the goroutine knows
 	over    bool // guarded by writing
 	err     error
 }
 
-// gathering returns the batch that is still to be written. mu is held.
-func (b *batches) gathering() *batch {
+// change is a part of a transaction. One that is noted is kept, and there is no hurry.
+type change struct {
+	fn    func(*Tx) error
+	noted bool
+}
+
+func (c change) isNoted() bool { return c.noted }
+
+// add adds a change to the batch that is still to be written. mu is held.
+func (b *batches) add(c change) *batch {
 	if b.pending == nil {
 		b.pending = &batch{}
 	}
+	b.pending.changes = append(b.pending.changes, c)
 	return b.pending
+}
+
+// again puts changes in front of those that are still to be written. mu is held.
+func (b *batches) again(changes []change) {
+	if len(changes) == 0 {
+		return
+	}
+	if b.pending == nil {
+		b.pending = &batch{}
+	}
+	b.pending.changes = append(changes, b.pending.changes...)
+}
+
+// allNoted reports that there is nothing still to be written but what is noted. mu is
+// held.
+func (b *batches) allNoted() bool {
+	return (b.pending == nil || !b.pending.urgent) && (b.under == nil || !b.under.urgent)
 }
 
 // Ticket is a change's place among those that are still to be written. The zero value
@@ -49,7 +76,7 @@ type Ticket struct {
 func (s *Store) Put(fn func(*Tx) error) Ticket {
 	s.batches.mu.Lock()
 	defer s.batches.mu.Unlock()
-	b := s.batches.gathering()
+	b := s.batches.add(change{fn: fn})
 	if !b.urgent {
 		b.urgent = true
 		select {
@@ -57,7 +84,6 @@ func (s *Store) Put(fn func(*Tx) error) Ticket {
 		default:
 		}
 	}
-	b.changes = append(b.changes, fn)
 	return Ticket{s, b}
 }
 
@@ -79,26 +105,39 @@ func (s *Store) write(b *batch) error {
 		return b.err
 	}
 	s.batches.mu.Lock()
-	s.batches.pending = nil
+	s.batches.pending, s.batches.under = nil, b
 	s.batches.mu.Unlock()
 	b.over = true
-	b.err = s.transaction(b.changes...)
-	if b.err != nil && len(b.changes) > 1 {
-		// One of them must not cost the others.
-		b.err = nil
-		for _, change := range b.changes {
-			b.err = errors.Join(b.err, s.transaction(change))
-		}
-	}
-	b.changes = nil
-	if b.err == nil {
-		s.batches.mu.Lock()
-		if p := s.batches.pending; p == nil || !p.noted {
-			s.notes.anew()
-		}
-		s.batches.mu.Unlock()
+	failed, err := s.commit(b.changes)
+	b.changes, b.err = nil, err
+
+	s.batches.mu.Lock()
+	defer s.batches.mu.Unlock()
+	s.batches.under = nil
+	s.batches.again(failed)
+	if p := s.batches.pending; p == nil || !slices.ContainsFunc(p.changes, change.isNoted) {
+		s.notes.anew()
 	}
 	return b.err
+}
+
+// commit makes changes and returns the noted ones that could not be made.
+func (s *Store) commit(changes []change) (failed []change, err error) {
+	err = s.transaction(changes...)
+	switch {
+	case err == nil:
+		return nil, nil
+	case len(changes) == 1:
+		failed = changes
+	default: // one of them must not cost the others
+		err = nil
+		for _, c := range changes {
+			if alone := s.transaction(c); alone != nil {
+				failed, err = append(failed, c), errors.Join(err, alone)
+			}
+		}
+	}
+	return slices.DeleteFunc(failed, func(c change) bool { return !c.noted }), err
 }
 
 // gather writes what nobody waits for, until the store is closed.

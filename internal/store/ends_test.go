@@ -137,6 +137,8 @@ func TestDamagedNotes(t *testing.T) {
 	s := openStore(t, dir, "boot")
 	ids := planned(t, s, 3)
 	var sizes []int
+	s.batches.writing.Lock() // the notes are not begun anew
+	defer s.batches.writing.Unlock()
 	for i, id := range ids {
 		s.End(End{Call: id, Group: "net", Key: fmt.Sprint("nic", i), Value: []byte{1}}, nil)
 		sizes = append(sizes, int(s.notes.at))
@@ -186,5 +188,68 @@ func TestEndWithoutNotes(t *testing.T) {
 	}
 	if s.End(End{Call: ids[1]}, nil) != (Ticket{}) {
 		t.Error("the notes were not begun anew")
+	}
+}
+
+// An end is not kept before what was put in front of it.
+func TestEndDoesNotOvertake(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, "boot")
+	ids := planned(t, s, 3)
+	s.batches.writing.Lock()
+	s.Put(func(tx *Tx) error { return tx.Delete(Calls, string(ids[1])) })
+	ticket := s.End(End{Call: ids[0]}, nil)
+	if got := afterKill(t, dir); ticket == (Ticket{}) || len(got) != 3 {
+		t.Errorf("left of three: %q", got)
+	}
+	s.batches.writing.Unlock()
+
+	release := make(chan struct{})
+	under := make(chan struct{})
+	written := s.Put(func(*Tx) error { close(under); <-release; return nil })
+	go func() { _ = written.Wait() }()
+	<-under
+	if s.End(End{Call: ids[2]}, nil) == (Ticket{}) {
+		t.Error("an end is noted while what was put before is being written")
+	}
+	close(release)
+	if err := s.Update(func(*Tx) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := afterKill(t, dir); len(got) != 0 {
+		t.Errorf("left: %q", got)
+	}
+}
+
+// What is noted is not forgotten when its transaction fails.
+func TestNoteOfAFailedTransaction(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, "boot")
+	ids := planned(t, s, 3)
+	s.End(End{Call: ids[0], Group: "net", Key: "a", Value: make([]byte, 100<<10)}, nil)
+	info, err := os.Stat(filepath.Join(dir, fileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := func(size int64) {
+		s.batches.writing.Lock()
+		defer s.batches.writing.Unlock()
+		s.db.MaxSize = int(size)
+	}
+	limit(info.Size()) // as on a full file system
+	if err := s.Put(func(tx *Tx) error { return tx.Put(Networks, "n", nil) }).Wait(); err == nil {
+		t.Fatal("the file system is not full")
+	}
+	s.End(End{Call: ids[1]}, nil)
+	if got := afterKill(t, dir); len(got) != 2 {
+		t.Errorf("while it is full: %.40q", got)
+	}
+	limit(0)
+	if err := s.Put(func(tx *Tx) error { return tx.Put(Networks, "n", nil) }).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	s.End(End{Call: ids[2]}, nil) // in place of the notes
+	if got := afterKill(t, dir); len(got) != 1 {
+		t.Errorf("when there is room again: %.40q", got)
 	}
 }

@@ -245,7 +245,11 @@ func (s *Store) Close() error {
 	s.closing.Do(func() {
 		close(s.batches.wake)
 		<-s.batches.ended
-		s.closed = errors.Join(s.flush(), s.notes.close(), s.db.Close())
+		s.closed = s.flush()
+		if s.closed == nil {
+			s.closed = s.notes.file.Truncate(0)
+		}
+		s.closed = errors.Join(s.closed, s.notes.close(), s.db.Close())
 	})
 	return s.closed
 }
@@ -253,13 +257,13 @@ func (s *Store) Close() error {
 // Update makes changes that are kept all together or, if fn or the writing
 // fails, not at all, behind everything that was put.
 func (s *Store) Update(fn func(*Tx) error) error {
-	return errors.Join(s.flush(), s.transaction(fn))
+	return errors.Join(s.flush(), s.transaction(change{fn: fn}))
 }
 
-func (s *Store) transaction(changes ...func(*Tx) error) error {
+func (s *Store) transaction(changes ...change) error {
 	return s.db.Update(func(tx *bolt.Tx) error {
-		for _, change := range changes {
-			if err := change(&Tx{tx}); err != nil {
+		for _, c := range changes {
+			if err := c.fn(&Tx{tx}); err != nil {
 				return err
 			}
 		}

@@ -55,6 +55,7 @@ func (c *caller) call(ctx context.Context, t task, rest []task, planned time.Tim
 			f.Planned, f.Retry = planned, t.retry
 			undo, not := c.undoer.consider(t, f.Report.Verdict())
 			if undo {
+				t, f := t, f // else both were on the heap for every call
 				return func() []task { return c.takeBack(t, rest, f) }
 			}
 			f.Undo = not

@@ -149,7 +149,8 @@ func newOutcome() *outcome { return &outcome{over: make(chan struct{})} }
 // tell and end are called by the one who makes the call, in this order.
 func (o *outcome) tell(f Finished) {
 	if o != nil && (o.finished == nil || o.finished.Report.Verdict() == nil) {
-		o.finished = &f
+		told := f // on the heap, which f is to stay off for the calls that nobody waits for
+		o.finished = &told
 	}
 }
 

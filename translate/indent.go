@@ -17,8 +17,12 @@ var freeText = map[string]bool{
 // lineStart is a place in a document where libvirt began a new line: the white space
 // behind the line break is doc[begin:end].
 type lineStart struct {
-	begin, end int
-	columns    int // how much white space belongs there instead
+	begin, end int32
+	columns    int32 // how much white space belongs there instead
+}
+
+func newLineStart(begin, end, columns int) lineStart {
+	return lineStart{int32(begin), int32(end), int32(columns)} //nolint:gosec // below MaxDocument
 }
 
 // openElement is what the search for line starts knows about an element until its end tag.
@@ -166,7 +170,7 @@ func (l *layout) plain(gap span) int {
 	}
 	begin := gap.start + n + 1
 	columns := gap.end - begin
-	l.starts = append(l.starts, lineStart{begin, gap.end, l.to + max(columns-l.from, 0)})
+	l.starts = append(l.starts, newLineStart(begin, gap.end, l.to+max(columns-l.from, 0)))
 	return columns
 }
 
@@ -177,7 +181,7 @@ func (l *layout) formatted(gap span, level int) bool {
 		return false
 	}
 	wanted := min(l.to+max(l.base-l.from, 0)+2*level, deepestIndent)
-	l.starts = append(l.starts, lineStart{gap.start + 1, gap.end, wanted})
+	l.starts = append(l.starts, newLineStart(gap.start+1, gap.end, wanted))
 	return true
 }
 
@@ -214,7 +218,7 @@ func hasDeclaration(doc string) bool {
 // When doc cannot be read to its end nothing is appended.
 func appendMoved(dst []byte, doc string, from, to int) ([]byte, error) {
 	l := layout{scanner: newScanner(doc), from: from, to: to, spaced: strings.Contains(doc, "xml:space")}
-	l.starts = make([]lineStart, 0, len(doc)/40)
+	l.starts = make([]lineStart, 0, len(doc)/24) // about as many as lines
 	if err := l.read(); err != nil {
 		return dst, err
 	}
@@ -226,11 +230,11 @@ func (l *layout) append(dst []byte) []byte {
 	for _, node := range l.top {
 		dst = appendBlanks(dst, l.to)
 		pos := node.start
-		for ; i < len(l.starts) && l.starts[i].begin < node.end; i++ {
+		for ; i < len(l.starts) && int(l.starts[i].begin) < node.end; i++ {
 			s := l.starts[i]
 			dst = append(dst, l.doc[pos:s.begin]...)
-			dst = appendLineStart(dst, l.doc[s.begin:s.end], s.columns)
-			pos = s.end
+			dst = appendLineStart(dst, l.doc[s.begin:s.end], int(s.columns))
+			pos = int(s.end)
 		}
 		dst = append(dst, l.doc[pos:node.end]...)
 		dst = append(dst, '\n')

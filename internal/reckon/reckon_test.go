@@ -282,6 +282,16 @@ func TestDifferences(t *testing.T) {
 		"plugged into a network that is gone, without a restart": {
 			up + "5 a plugged g/m\n6 a stopped\n7 a plugged g/m", up + "5 a plugged g/m\n6 a stopped\n7 a plugged g/m", Circumstances{}, map[string]int{"disorder": 1},
 		},
+		"unplugged below the guest, and a start that failed": {
+			up + "2 b start\n2 b started\n3 a plugged g/m/1\n3 b plugged g/n/1\n4 a stopped\n5 a start\n5 a started\n6 b unplugged g/n/1\n6.1 a plugged g/m/2 FAILED\n6.2 a unplugged g/m/2 FAILED",
+			up + "2 b start\n2 b started\n3 a plugged g/m\n3 b plugged g/n\n4 a stopped\n5 a start\n5 a started\n6 a unplugged g/m\n6.05 b unplugged g/n",
+			Circumstances{}, map[string]int{BelowGuest: 1, FailedStart: 2},
+		},
+		"a retry, behind starts that failed": {
+			up + "2 b start\n2 b started\n4 a plugged g/m/1 FAILED\n4.1 a unplugged g/m/1 FAILED\n4.2 a plugged g/m/2 FAILED\n4.3 a unplugged g/m/2 FAILED\n5 a plugged g/m/3\n5.1 b plugged g/n/3\n5.2 a unplugged g/m/3",
+			up + "2 b start\n2 b started\n5.05 a plugged g/m\n5.15 b plugged g/n\n5.25 a unplugged g/m\n5.5 a unplugged g/m RETRY",
+			Circumstances{Unwatched: windows(4.15, 5.6)}, map[string]int{Retried: 1, FailedStart: 4},
+		},
 		"an attachment that failed": {
 			up + "5 a plugged c/m\n12 a plugged c/m", up, Circumstances{Refused: map[string]bool{"m": true}}, map[string]int{FailedAttach: 2},
 		},

@@ -39,7 +39,7 @@
 //
 // Starting a script marks all descriptors of the calling process from 3 up as
 // close-on-exec. For as long as a script runs, [Hooks.Run] keeps a thread in a system
-// call. Between scripts a few descriptors stay open for the next ones.
+// call. Four descriptors stay open for the next one.
 //
 // # Output, and what daemons may rely on
 //

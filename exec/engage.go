@@ -6,9 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spare are attendants that wait for the next script, with the pipes for its outputs.
-// Nobody else has these open: of the script before, the end of both was read.
-var spare = make(chan *attendant, 4)
+// spare is for an attendant that waits for the next script, with the pipes for its
+// outputs. Nobody else has these open: of the script before, the end of both was read. One
+// is enough where calls come one at a time, and leaves as many descriptors open behind
+// many scripts as behind one.
+var spare = make(chan *attendant, 1)
 
 // engage returns an attendant for a script with this document on its stdin and this much
 // to be kept of each output. What can be lacking, descriptors above all, is lacking

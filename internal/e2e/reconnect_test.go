@@ -132,7 +132,8 @@ func (b *bridge) goroutines(t *testing.T) map[string]int {
 	_ = b.cmd.Wait()
 	b.killed = true
 	count := map[string]int{}
-	for _, stack := range regexp.MustCompile(`(?m)^goroutine \d+ .*\n(.+\n)*`).FindAllString(b.text(), -1) {
+	// Number 0 is a thread that the signal met between two goroutines.
+	for _, stack := range regexp.MustCompile(`(?m)^goroutine [1-9]\d* .*\n(.+\n)*`).FindAllString(b.text(), -1) {
 		lines := strings.Split(strings.TrimSpace(stack), "\n")
 		bottom := lines[0]
 		for _, l := range lines[1:] {

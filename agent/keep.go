@@ -136,8 +136,11 @@ func deleteCalls(tx *store.Tx, ids []store.CallID) (err error) {
 // network's start and stop, that nothing is plugged into it. told, unless nil, is
 // called when it is kept.
 func (k keeper) done(t task, nic string, plugged int, told func()) store.Ticket {
-	if k.store == nil && told != nil {
-		told()
+	if k.store == nil {
+		if told != nil {
+			told()
+		}
+		return store.Ticket{}
 	}
 	e := store.End{Call: t.id}
 	switch {
@@ -146,15 +149,7 @@ func (k keeper) done(t task, nic string, plugged int, told func()) store.Ticket 
 	case nic != "":
 		e.Group, e.Key, e.Value = t.network(), nic, countValue(plugged)
 	}
-	if k.store != nil && t.kept != nil && *t.kept == (store.Ticket{}) {
-		return k.store.End(e, told)
-	}
-	return k.put(func(tx *store.Tx) error {
-		if told != nil {
-			tx.Then(told)
-		}
-		return tx.End(e)
-	})
+	return k.store.End(e, t.kept, told)
 }
 
 // putCount enters how often an interface is plugged into a network, or, without an

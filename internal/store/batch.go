@@ -38,24 +38,19 @@ type change struct {
 
 func (c change) isNoted() bool { return c.noted }
 
-// add adds a change to the batch that is still to be written. mu is held.
-func (b *batches) add(c change) *batch {
+// next returns the batch that is still to be written. mu is held.
+func (b *batches) next() *batch {
 	if b.pending == nil {
 		b.pending = &batch{}
 	}
-	b.pending.changes = append(b.pending.changes, c)
 	return b.pending
 }
 
-// again puts changes in front of those that are still to be written. mu is held.
-func (b *batches) again(changes []change) {
-	if len(changes) == 0 {
-		return
-	}
-	if b.pending == nil {
-		b.pending = &batch{}
-	}
-	b.pending.changes = append(changes, b.pending.changes...)
+// add adds a change to the batch that is still to be written. mu is held.
+func (b *batches) add(c change) *batch {
+	next := b.next()
+	next.changes = append(next.changes, c)
+	return next
 }
 
 // allNoted reports that there is nothing still to be written but what is noted. mu is
@@ -114,7 +109,10 @@ func (s *Store) write(b *batch) error {
 	s.batches.mu.Lock()
 	defer s.batches.mu.Unlock()
 	s.batches.under = nil
-	s.batches.again(failed)
+	if len(failed) > 0 { // with what comes next, in front of it
+		next := s.batches.next()
+		next.changes = append(failed, next.changes...)
+	}
 	if p := s.batches.pending; p == nil || !slices.ContainsFunc(p.changes, change.isNoted) {
 		s.notes.anew()
 	}

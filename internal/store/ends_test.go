@@ -93,7 +93,7 @@ func TestEndIsKeptOverAKill(t *testing.T) {
 	end := func(e End) {
 		t.Helper()
 		told := false
-		if s.End(e, func() { told = true }) != (Ticket{}) || !told {
+		if s.End(e, &Ticket{}, func() { told = true }) != (Ticket{}) || !told {
 			t.Errorf("the end of call %x is not kept at once", e.Call)
 		}
 	}
@@ -122,7 +122,7 @@ func TestEndIsKeptOverAKill(t *testing.T) {
 func TestNotesOfAnotherBoot(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir, "yesterday")
-	s.End(End{Call: planned(t, s, 1)[0]}, nil)
+	s.End(End{Call: planned(t, s, 1)[0]}, &Ticket{}, nil)
 	dir = killed(t, dir)
 	s = openStore(t, dir, "boot")
 	planned(t, s, 1)
@@ -140,7 +140,7 @@ func TestDamagedNotes(t *testing.T) {
 	s.batches.writing.Lock() // the notes are not begun anew
 	defer s.batches.writing.Unlock()
 	for i, id := range ids {
-		s.End(End{Call: id, Group: "net", Key: fmt.Sprint("nic", i), Value: []byte{1}}, nil)
+		s.End(End{Call: id, Group: "net", Key: fmt.Sprint("nic", i), Value: []byte{1}}, &Ticket{}, nil)
 		sizes = append(sizes, int(s.notes.at))
 	}
 	content, err := os.ReadFile(filepath.Join(dir, notesName))
@@ -176,7 +176,7 @@ func TestEndWithoutNotes(t *testing.T) {
 	s := openStore(t, dir, "boot")
 	ids := planned(t, s, 3)
 	s.notes.at = mostNotes - 1
-	ticket := s.End(End{Call: ids[0]}, nil)
+	ticket := s.End(End{Call: ids[0]}, &Ticket{}, nil)
 	if ticket == (Ticket{}) {
 		t.Fatal("it is said to be noted")
 	}
@@ -186,7 +186,7 @@ func TestEndWithoutNotes(t *testing.T) {
 	if got := afterKill(t, dir); len(got) != 2 {
 		t.Errorf("%q", got)
 	}
-	if s.End(End{Call: ids[1]}, nil) != (Ticket{}) {
+	if s.End(End{Call: ids[1]}, &Ticket{}, nil) != (Ticket{}) {
 		t.Error("the notes were not begun anew")
 	}
 }
@@ -198,7 +198,7 @@ func TestEndDoesNotOvertake(t *testing.T) {
 	ids := planned(t, s, 3)
 	s.batches.writing.Lock()
 	s.Put(func(tx *Tx) error { return tx.Delete(Calls, string(ids[1])) })
-	ticket := s.End(End{Call: ids[0]}, nil)
+	ticket := s.End(End{Call: ids[0]}, &Ticket{}, nil)
 	if got := afterKill(t, dir); ticket == (Ticket{}) || len(got) != 3 {
 		t.Errorf("left of three: %q", got)
 	}
@@ -209,7 +209,7 @@ func TestEndDoesNotOvertake(t *testing.T) {
 	written := s.Put(func(*Tx) error { close(under); <-release; return nil })
 	go func() { _ = written.Wait() }()
 	<-under
-	if s.End(End{Call: ids[2]}, nil) == (Ticket{}) {
+	if s.End(End{Call: ids[2]}, &Ticket{}, nil) == (Ticket{}) {
 		t.Error("an end is noted while what was put before is being written")
 	}
 	close(release)
@@ -226,7 +226,7 @@ func TestNoteOfAFailedTransaction(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir, "boot")
 	ids := planned(t, s, 3)
-	s.End(End{Call: ids[0], Group: "net", Key: "a", Value: make([]byte, 100<<10)}, nil)
+	s.End(End{Call: ids[0], Group: "net", Key: "a", Value: make([]byte, 100<<10)}, &Ticket{}, nil)
 	info, err := os.Stat(filepath.Join(dir, fileName))
 	if err != nil {
 		t.Fatal(err)
@@ -240,7 +240,7 @@ func TestNoteOfAFailedTransaction(t *testing.T) {
 	if err := s.Put(func(tx *Tx) error { return tx.Put(Networks, "n", nil) }).Wait(); err == nil {
 		t.Fatal("the file system is not full")
 	}
-	s.End(End{Call: ids[1]}, nil)
+	s.End(End{Call: ids[1]}, &Ticket{}, nil)
 	if got := afterKill(t, dir); len(got) != 2 {
 		t.Errorf("while it is full: %.40q", got)
 	}
@@ -248,7 +248,7 @@ func TestNoteOfAFailedTransaction(t *testing.T) {
 	if err := s.Put(func(tx *Tx) error { return tx.Put(Networks, "n", nil) }).Wait(); err != nil {
 		t.Fatal(err)
 	}
-	s.End(End{Call: ids[2]}, nil) // in place of the notes
+	s.End(End{Call: ids[2]}, &Ticket{}, nil) // in place of the notes
 	if got := afterKill(t, dir); len(got) != 1 {
 		t.Errorf("when there is room again: %.40q", got)
 	}

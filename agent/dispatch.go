@@ -51,15 +51,16 @@ func newDispatcher(ctx context.Context, parallel int, run func(context.Context, 
 	}
 }
 
-// submit queues a chain and returns at once. After close it does nothing.
-func (d *dispatcher) submit(c chain) {
+// submit queues a chain and returns at once; it reports whether nothing else comes before
+// the chain's first call. After close it does nothing.
+func (d *dispatcher) submit(c chain) (atOnce bool) {
 	if len(c.tasks) == 0 {
-		return
+		return false
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
-		return
+		return false
 	}
 	d.planned++
 	c.number = d.planned
@@ -67,8 +68,7 @@ func (d *dispatcher) submit(c chain) {
 	if c.guest == "" {
 		l := d.lane(c.next())
 		l.segments = append(l.segments, &segment{barrier: &c})
-		d.wake(l)
-		return
+		return d.wake(l)
 	}
 	c.places = make(map[string]*segment, len(c.tasks))
 	for i := range c.tasks {
@@ -78,19 +78,20 @@ func (d *dispatcher) submit(c chain) {
 		}
 	}
 	d.waiting[c.guest] = append(d.waiting[c.guest], &c)
-	if len(d.waiting[c.guest]) == 1 {
-		d.queue(&c)
-	}
+	return len(d.waiting[c.guest]) == 1 && d.queue(&c)
 }
 
-// employ starts a worker if there is a turn that nobody is about to take. d.mu is held.
-func (d *dispatcher) employ() {
-	if !d.closed && d.workers < d.parallel && len(d.turns) > d.coming {
-		d.workers++
-		d.coming++
-		d.ended.Add(1)
-		go d.work()
+// employ starts a worker if there is a turn that nobody is about to take, and reports
+// whether it did. d.mu is held.
+func (d *dispatcher) employ() bool {
+	if d.closed || d.workers >= d.parallel || len(d.turns) <= d.coming {
+		return false
 	}
+	d.workers++
+	d.coming++
+	d.ended.Add(1)
+	go d.work()
+	return true
 }
 
 // work gives lanes their turns until none waits, or until somebody else has been

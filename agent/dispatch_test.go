@@ -170,6 +170,33 @@ func TestGuestsChainGoesOnInTheNextNetwork(t *testing.T) {
 	}
 }
 
+// Who submits a chain hears whether its first call begins at once: not behind another of
+// its network or its guest, not while all workers are busy, and not after the end.
+func TestBeginsAtOnce(t *testing.T) {
+	r := newRecorder()
+	release := make(chan struct{})
+	r.hold["a start"], r.hold["b plugged g"] = release, release
+	d := newDispatcher(t.Context(), 2, r.run)
+	submit := func(c chain, want bool) {
+		t.Helper()
+		first := label(c.tasks[0].call)
+		if d.submit(c) != want {
+			t.Errorf("%s begins at once: %t, want %t", first, !want, want)
+		}
+	}
+	submit(networkChain("a", translate.OpStart), true)
+	r.await(t, 1)
+	submit(guestChain("h", translate.OpPlugged, "a"), false)
+	submit(guestChain("g", translate.OpPlugged, "b"), true)
+	r.await(t, 1)
+	submit(guestChain("g", translate.OpPlugged, "c"), false)
+	submit(networkChain("d", translate.OpStart), false)
+	close(release)
+	r.await(t, 3)
+	d.close()
+	submit(networkChain("e", translate.OpStart), false)
+}
+
 func TestCloseLetsTheRunningCallFinishAndCountsTheRest(t *testing.T) {
 	r := newRecorder()
 	release := make(chan struct{})

@@ -32,11 +32,10 @@ type plannedCall struct {
 }
 
 // put keeps a change soon, behind those before it.
-func (k keeper) put(fn func(*store.Tx) error) store.Ticket {
-	if k.store == nil {
-		return store.Ticket{}
+func (k keeper) put(fn func(*store.Tx) error) {
+	if k.store != nil {
+		k.store.Put(fn)
 	}
-	return k.store.Put(fn)
 }
 
 // failed tells of what cannot be kept.
@@ -58,13 +57,15 @@ func (k keeper) await(t *store.Ticket) {
 }
 
 // record keeps a change of the ledger: the record under its key, and the calls
-// of the chain, which get their numbers. told, unless nil, is called when it is kept.
-func (k keeper) record(ch change, c *chain, told func()) {
+// of the chain, which get their numbers. told, unless nil, is called when it is kept. The
+// first call waits for that; if it does not begin at once, [store.Ticket.Soon] is to be
+// called.
+func (k keeper) record(ch change, c *chain, told func()) store.Ticket {
 	if k.store == nil {
 		if told != nil {
 			told()
 		}
-		return
+		return store.Ticket{}
 	}
 	ids := k.store.NewCalls(len(c.tasks))
 	planned := make([][]byte, len(c.tasks))
@@ -73,11 +74,11 @@ func (k keeper) record(ch change, c *chain, told func()) {
 		var err error
 		if planned[i], err = packCall(p); err != nil {
 			k.failed(err)
-			return
+			return store.Ticket{}
 		}
 		c.tasks[i].id = ids[i]
 	}
-	kept := k.put(func(tx *store.Tx) error {
+	kept := k.store.PutToWait(func(tx *store.Tx) error {
 		if told != nil {
 			tx.Then(told)
 		}
@@ -97,6 +98,7 @@ func (k keeper) record(ch change, c *chain, told func()) {
 	for i := range c.tasks {
 		c.tasks[i].kept = &kept
 	}
+	return kept
 }
 
 func putRecord(tx *store.Tx, ch *change) error {

@@ -41,9 +41,9 @@ func (l *lane) place() *segment {
 }
 
 // queue makes a guest's chain ready in the lane of its next call, before those that
-// were planned later: what came first natively waits only for what is elsewhere.
-// d.mu is held.
-func (d *dispatcher) queue(c *chain) {
+// were planned later: what came first natively waits only for what is elsewhere. It
+// reports whether that call's turn has come. d.mu is held.
+func (d *dispatcher) queue(c *chain) (atOnce bool) {
 	network := c.next()
 	place := c.places[network]
 	l := d.lanes[network]
@@ -52,12 +52,12 @@ func (d *dispatcher) queue(c *chain) {
 		at++
 	}
 	place.ready = slices.Insert(place.ready, at, c)
-	d.wake(l)
+	return d.wake(l)
 }
 
 // wake gives a lane a turn if it has something to do, and forgets one that has
-// nothing left. d.mu is held.
-func (d *dispatcher) wake(l *lane) {
+// nothing left. It reports whether a worker has been employed for it. d.mu is held.
+func (d *dispatcher) wake(l *lane) (employed bool) {
 	switch {
 	case l.worked:
 	case len(l.segments) == 0:
@@ -65,8 +65,9 @@ func (d *dispatcher) wake(l *lane) {
 	case !d.closed && l.pick() != nil:
 		l.worked = true
 		d.turns = append(d.turns, l)
-		d.employ()
+		return d.employ()
 	}
+	return false
 }
 
 // pick returns the chain whose calls come next, nil if all that come next are

@@ -191,6 +191,25 @@ func TestEndWithoutNotes(t *testing.T) {
 	}
 }
 
+// What is noted goes into the database with what is put next, not by itself.
+func TestNotesWait(t *testing.T) {
+	s := openStore(t, t.TempDir(), "boot")
+	ids := planned(t, s, 2)
+	s.End(End{Call: ids[0]}, &Ticket{}, nil)
+	writes := func() int64 { stats := s.db.Stats(); return stats.TxStats.GetWrite() }
+	before := writes()
+	if err := s.flushKnown(); err != nil || writes() != before {
+		t.Errorf("%v, written for the note alone", err)
+	}
+	s.PutToWait(func(tx *Tx) error { return tx.Delete(Calls, string(ids[1])) }).Soon()
+	if err := s.flushKnown(); err != nil {
+		t.Fatal(err)
+	}
+	if got := contents(t, s); len(got) > 0 {
+		t.Errorf("left: %v", got)
+	}
+}
+
 // An end is not kept before what was put in front of it.
 func TestEndDoesNotOvertake(t *testing.T) {
 	dir := t.TempDir()

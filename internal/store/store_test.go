@@ -254,6 +254,41 @@ func TestPut(t *testing.T) {
 	}
 }
 
+// A change for which somebody is about to wait is left to that one, unless it is to be
+// written soon; and what comes after it takes it along, in order.
+func TestPutToWait(t *testing.T) {
+	s := openStore(t, t.TempDir(), "boot")
+	set := func(value string) func(*Tx) error {
+		return func(tx *Tx) error { return tx.Put(Networks, "n", []byte(value)) }
+	}
+	kept := make(chan string, 9)
+	telling := func(value string) func(*Tx) error {
+		return func(tx *Tx) error {
+			tx.Then(func() { kept <- value })
+			return set(value)(tx)
+		}
+	}
+	s.PutToWait(telling("soon")).Soon()
+	if got := <-kept; got != "soon" {
+		t.Errorf("%q is kept", got)
+	}
+	waited := s.PutToWait(telling("waited for"))
+	if err := errors.Join(s.flushKnown(), s.flushKnown()); err != nil || len(kept) > 0 {
+		t.Errorf("%v, %d written", err, len(kept))
+	}
+	if err := waited.Wait(); err != nil || len(kept) != 1 {
+		t.Errorf("%v, %d written", err, len(kept))
+	}
+	waited.Soon() // it is over
+	<-kept
+	s.PutToWait(telling("first"))
+	s.Put(telling("second"))
+	if first, second := <-kept, <-kept; first != "first" || second != "second" {
+		t.Errorf("%q comes before %q", first, second)
+	}
+	Ticket{}.Soon()
+}
+
 // One change that cannot be made does not cost the others in its transaction.
 func TestPutBesideAFailure(t *testing.T) {
 	s := openStore(t, t.TempDir(), "boot")

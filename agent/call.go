@@ -85,6 +85,7 @@ func (c *caller) done(t task) {
 	nic, count := c.count.counted(t.call)
 	var told func()
 	if c.log.IsLevelEnabled(logrus.DebugLevel) {
+		t := t // else it was on the heap for every call
 		told = func() { logged(c.log, "", t.call).Debug("done with") }
 	}
 	kept := c.keeper.done(t, nic, count, told)

@@ -1,6 +1,9 @@
 package translate
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // deepestIndent is where libxml2 stops to indent its formatted output: two columns a
 // level, 30 levels (MAX_INDENT in its xmlsave.c).
@@ -59,6 +62,19 @@ type layout struct {
 	metadata int  // the depth of <metadata> while inside it, else 0
 	base     int  // columns in front of <metadata>
 	spaced   bool // xml:space is somewhere in the document
+}
+
+// layouts are used again for their memory, about as much as a document's.
+var layouts = sync.Pool{New: func() any { return new(layout) }}
+
+// begin prepares for a document.
+func (l *layout) begin(doc string, from, to int) {
+	open, starts, top, elements := l.open[:0], l.starts[:0], l.top[:0], l.elements[:0]
+	*l = layout{
+		scanner: newScanner(doc), from: from, to: to, spaced: strings.Contains(doc, "xml:space"),
+		starts: starts, top: top, elements: elements,
+	}
+	l.open = open
 }
 
 // span is a piece of a document: doc[start:end].
@@ -217,8 +233,10 @@ func hasDeclaration(doc string) bool {
 //
 // When doc cannot be read to its end nothing is appended.
 func appendMoved(dst []byte, doc string, from, to int) ([]byte, error) {
-	l := layout{scanner: newScanner(doc), from: from, to: to, spaced: strings.Contains(doc, "xml:space")}
-	l.starts = make([]lineStart, 0, len(doc)/24) // about as many as lines
+	l := layouts.Get().(*layout)
+	defer layouts.Put(l)
+	l.begin(doc, from, to)
+	defer l.begin("", 0, 0) // not to keep the document
 	if err := l.read(); err != nil {
 		return dst, err
 	}

@@ -61,7 +61,7 @@ func trust(path string, euid int) *RunError {
 			at = filepath.Dir(at)
 			continue
 		}
-		next := filepath.Join(at, name)
+		next := strings.TrimSuffix(at, "/") + "/" + name
 		if err := unix.Lstat(next, &st); err != nil {
 			return unexaminable(path, next, err)
 		}

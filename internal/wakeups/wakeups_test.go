@@ -38,7 +38,7 @@ func TestSysmonsSlack(t *testing.T) {
 	// While sysmon starts a thread it has none.
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		got, n := slacks(t)
-		want := map[string]int{"3000000": 1, strconv.Itoa(own): n - 1}
+		want := map[string]int{"6000000": 1, strconv.Itoa(own): n - 1}
 		if maps.Equal(got, want) {
 			return
 		}

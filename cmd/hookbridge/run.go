@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -84,6 +85,11 @@ type running struct {
 	logFormat     string
 }
 
+// gcPercent is how much the heap may grow over what is in use, in place of Go's 100: with
+// few guests that is 4 MiB more, and half as many garbage collections: 1 to 5 % of the
+// processor time of a call. With many the agent sets less.
+const gcPercent = 200
+
 func (r *running) run(ctx context.Context, hangup <-chan os.Signal) error {
 	// The others end after the agent, which may take its time.
 	others, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -105,5 +111,6 @@ func (r *running) run(ctx context.Context, hangup <-chan os.Signal) error {
 	defer context.AfterFunc(ctx, r.service.Stopping)()
 	wakeups.WithoutSIGCHLD()
 	wakeups.BoundProcessors()
+	debug.SetGCPercent(gcPercent)
 	return r.agent.Run(ctx)
 }

@@ -51,7 +51,7 @@ func (c *caller) call(ctx context.Context, t task, rest []task, planned time.Tim
 	if !t.silent {
 		c.keeper.await(t.kept)
 		for _, call := range c.ops(t.call.Conn).Select(t.call) {
-			f := c.make(ctx, call, t.retry, connections)
+			f := c.make(ctx, call, t.moved, t.retry, connections)
 			f.Planned, f.Retry = planned, t.retry
 			undo, not := c.undoer.consider(t, f.Report.Verdict())
 			if undo {
@@ -95,12 +95,12 @@ func (c *caller) done(t task) {
 	t.outcome.end()
 }
 
-func (c *caller) make(ctx context.Context, call translate.Call, retry bool, connections int) Finished {
+func (c *caller) make(ctx context.Context, call translate.Call, moved *translate.Moved, retry bool, connections int) Finished {
 	run := newRunID()
 	c.book.Began(run, call)
 	log := func() *logrus.Entry { return logged(c.log, run, call) }
 	set := c.settings.Load()
-	stdin, err := call.Stdin(set.payload, connections)
+	stdin, err := call.Stdin(set.payload, connections, moved)
 	if err != nil {
 		log().WithError(err).Warn("the document on stdin holds a part that could not be read; it is passed as libvirt gave it")
 	}

@@ -17,6 +17,9 @@ type task struct {
 	// before, else that could be made again behind this one. nil: nothing.
 	kept *store.Ticket
 
+	// moved is the guest's document, for the calls of a chain together, or nil.
+	moved *translate.Moved
+
 	// retry says that the call may have begun before: the agent was killed
 	// between planning it and its end.
 	retry bool

@@ -134,7 +134,7 @@ func (a *Agent) Fire(ctx context.Context, req FireRequest) (FireReport, error) {
 // callByHand makes a call that was fired, unless who wanted it has left.
 func (c *caller) callByHand(ctx context.Context, t task, planned time.Time) aftermath {
 	if t.fired.ctx.Err() == nil {
-		f := c.make(ctx, t.call, false, c.count.present(t.call))
+		f := c.make(ctx, t.call, nil, false, c.count.present(t.call))
 		f.Planned = planned
 		t.outcome.tell(f)
 		c.tell(f)
@@ -156,7 +156,7 @@ func (p *plugCount) present(call translate.Call) int {
 // dryRun says what a call would be.
 func (c *caller) dryRun(call translate.Call) (FireReport, error) {
 	set := c.settings.Load()
-	stdin, err := call.Stdin(set.payload, c.count.present(call))
+	stdin, err := call.Stdin(set.payload, c.count.present(call), nil)
 	report := FireReport{
 		CallRef: book.RefTo(call), DryRun: true, Stdin: string(stdin), Inexact: call.Inexact,
 		Env:      exec.Environment(callEnv("dry-run", call.Cause)),

@@ -18,7 +18,7 @@ func (c *caller) callAtGate(ctx context.Context, t task, rest []task, planned ti
 	c.keeper.await(t.kept)
 	var made []Finished
 	for _, call := range c.ops(t.call.Conn).Select(t.call) {
-		f := c.make(ctx, call, false, connections)
+		f := c.make(ctx, call, t.moved, false, connections)
 		f.Planned = planned
 		made = append(made, f)
 		if !t.gate.back && f.Report.Verdict() != nil {

@@ -320,8 +320,12 @@ func (l *ledger) send(ch change) {
 		c.guest = orderKey(ch.calls[0])
 	}
 	silent := l.recordOnly && !l.adopted[ch.conn] && ch.passage == nil
+	var moved *translate.Moved
+	if len(ch.calls) > 1 {
+		moved = new(translate.Moved)
+	}
 	for _, call := range ch.calls {
-		c.tasks = append(c.tasks, task{call: call, silent: silent, life: ch.life})
+		c.tasks = append(c.tasks, task{call: call, moved: moved, silent: silent, life: ch.life})
 	}
 	if n := len(c.tasks); n > 0 {
 		c.tasks[n-1].outcome = ch.outcome

@@ -74,9 +74,10 @@ func (c Call) Args() []string {
 // Stdin is the document for the script's stdin in the given form. connections
 // is the number of interfaces that are plugged into the network at this call;
 // negative leaves the network's document as it is, for daemons before 0.10.0,
-// which do not know the attribute. The error names a document that could not be
+// which do not know the attribute. moved is for the calls about one guest together, or nil;
+// the bytes must not be changed then. The error names a document that could not be
 // read; the bytes are complete all the same.
-func (c Call) Stdin(payload Payload, connections int) ([]byte, error) {
+func (c Call) Stdin(payload Payload, connections int, moved *Moved) ([]byte, error) {
 	network := c.Documents.Network
 	if connections >= 0 {
 		network = WithConnections(network, connections)
@@ -85,7 +86,7 @@ func (c Call) Stdin(payload Payload, connections int) ([]byte, error) {
 	switch c.Op {
 	case OpPlugged, OpUnplugged:
 		parts.Interface = c.Documents.Interface
-		parts.Domain = c.Documents.Domain
+		parts.Domain, parts.Moved = c.Documents.Domain, moved
 	case OpPortCreated, OpPortDeleted:
 		var owner DomainRef
 		if c.Domain != nil {

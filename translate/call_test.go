@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -59,7 +60,7 @@ func TestStdin(t *testing.T) {
 			"<hookData>\n  <network connections='1'>\n    <name>neta</name>\n  </network>\n" +
 				"  <domain type='qemu' id='1'>\n    <name>g1</name>\n  </domain>\n</hookData>"},
 	} {
-		got, err := call(c.op).Stdin(c.payload, c.connections)
+		got, err := call(c.op).Stdin(c.payload, c.connections, nil)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -70,7 +71,7 @@ func TestStdin(t *testing.T) {
 
 	// libvirt 5.5: network and networkport, in this order, and nothing else.
 	for _, op := range []Op{OpPortCreated, OpPortDeleted} {
-		got, err := call(op).Stdin(Payload123, 1)
+		got, err := call(op).Stdin(Payload123, 1, nil)
 		if err != nil {
 			t.Error(err)
 		}
@@ -89,7 +90,7 @@ func TestStdin(t *testing.T) {
 			Documents: Documents{Interface: Interface{Text: "<interface"}, Network: net}},
 		"a domain cut short": {Op: OpUnplugged, Network: "neta", Documents: Documents{Network: net, Domain: dom[:30]}},
 	} {
-		got, _ := broken.Stdin(Payload123, 1)
+		got, _ := broken.Stdin(Payload123, 1, nil)
 		text := string(got)
 		if !strings.HasPrefix(text, "<hookData>\n") || !strings.HasSuffix(text, "</hookData>") ||
 			!strings.Contains(text, "  <network connections='1'>\n    <name>neta</name>\n  </network>\n") {
@@ -100,8 +101,42 @@ func TestStdin(t *testing.T) {
 		"domain":  {Op: OpPlugged, Documents: Documents{Network: net, Domain: "<domain"}},
 		"network": {Op: OpStart, Documents: Documents{Network: "<network"}},
 	} {
-		if _, err := broken.Stdin(Payload123, 0); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := broken.Stdin(Payload123, 0, nil); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A document that is taken over from the call before is the one that would have been
+// written anyhow, whatever came before it.
+func TestStdinMoved(t *testing.T) {
+	domain := func(name string) string {
+		return "<?xml version='1.0'?>\n<domain type='qemu'>\n  <name>" + name + "</name>\n</domain>\n"
+	}
+	var moved Moved
+	var earlier [][]byte
+	var want []string
+	for i, c := range []Call{
+		{Op: OpPlugged, Documents: Documents{Network: "<network/>", Domain: domain("a")}},
+		{Op: OpPlugged, Documents: Documents{Interface: Interface{Text: "<interface/>"}, Network: "<network>\n</network>", Domain: domain("a")}},
+		{Op: OpStarted, Documents: Documents{Network: "<network/>"}},
+		{Op: OpUnplugged, Documents: Documents{Network: "<network/>", Domain: domain("a")[:50]}},
+		{Op: OpUnplugged, Documents: Documents{Network: "<network/>", Domain: domain("a")[:50]}},
+		{Op: OpUnplugged, Documents: Documents{Network: "<network/>", Domain: domain("b")}},
+		{Op: OpUnplugged, Documents: Documents{Network: "<network/>"}},
+		{Op: OpUnplugged, Documents: Documents{Network: "<network/>", Domain: domain("b")}},
+		{Op: OpPlugged, Documents: Documents{Network: "<network/>", Domain: domain("a")}},
+	} {
+		alone, aloneErr := c.Stdin(Payload123, 1, nil)
+		got, err := c.Stdin(Payload123, 1, &moved)
+		if fmt.Sprint(err) != fmt.Sprint(aloneErr) {
+			t.Errorf("%d: error %v, want %v", i, err, aloneErr)
+		}
+		earlier, want = append(earlier, got), append(want, string(alone))
+	}
+	for i := range want {
+		if d := cmp.Diff(want[i], string(earlier[i])); d != "" {
+			t.Errorf("%d (-want +got):\n%s", i, d)
 		}
 	}
 }

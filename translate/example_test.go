@@ -87,7 +87,7 @@ func ExampleCall_Stdin() {
 		Op: translate.OpPlugged, Network: "front",
 		Documents: translate.Documents{Interface: nics[0], Network: front, Domain: "<domain type='kvm' id='7'>\n  <name>web</name>\n</domain>\n"},
 	}
-	stdin, err := call.Stdin(translate.Payload123, 1)
+	stdin, err := call.Stdin(translate.Payload123, 1, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

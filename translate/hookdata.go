@@ -40,6 +40,16 @@ type Parts struct {
 	Network     string
 	Domain      string
 	NetworkPort string
+
+	// Moved, unless nil, is where the domain is taken from and left for the next document.
+	Moved *Moved
+}
+
+// Moved is a domain's document as it stands in a <hookData>, for others that it stands in,
+// too: a guest with several interfaces has a call about each. The zero value is none.
+type Moved struct {
+	of   string
+	text []byte
 }
 
 // HookData writes the document for the script's stdin: <hookData> with the parts that
@@ -58,22 +68,27 @@ func HookData(p Payload, parts Parts) ([]byte, error) {
 		size = len(parts.Interface.Text) + len(parts.Network) + len(parts.Domain) + len(parts.NetworkPort)
 		out  = make([]byte, 0, len(frame)+size+size/8)
 	)
-	add := func(kind, doc string, from, to int) {
+	add := func(kind, doc string, from, to int) (read bool) {
 		if blank(doc) {
-			return
+			return false
 		}
 		var err error
 		if out, err = appendMoved(out, doc, from, to); err != nil {
 			errs = append(errs, fmt.Errorf("%s document: %w", kind, err))
 			out = appendUnread(out, doc, to)
 		}
+		return err == nil
 	}
 	out = append(out, "<hookData>\n"...)
 	if p != PayloadSeed {
 		add("interface", parts.Interface.Text, parts.Interface.Indent, p.interfaceIndent())
 	}
 	add("network", parts.Network, -1, 2)
-	add("domain", parts.Domain, -1, 2)
+	if m := parts.Moved; m != nil && m.text != nil && m.of == parts.Domain {
+		out = append(out, m.text...)
+	} else if begin := len(out); add("domain", parts.Domain, -1, 2) && m != nil {
+		*m = Moved{parts.Domain, out[begin:len(out):len(out)]}
+	}
 	add("network port", parts.NetworkPort, -1, 2)
 	out = append(out, "</hookData>"...)
 	return out, errors.Join(errs...)

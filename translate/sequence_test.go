@@ -108,7 +108,7 @@ func TestSequenceNative(t *testing.T) {
 			if c.Inexact != "" {
 				t.Errorf("%s: inexact: %s", name, c.Inexact)
 			}
-			stdin, err := c.Stdin(Payload122, count.Of(c))
+			stdin, err := c.Stdin(Payload122, count.Of(c), nil)
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -261,7 +261,7 @@ func TestSequenceOlder(t *testing.T) {
 				}
 				for j, c := range made {
 					calls++
-					stdin, err := c.Stdin(Payload122, count.Of(c))
+					stdin, err := c.Stdin(Payload122, count.Of(c), nil)
 					if err != nil {
 						t.Errorf("%s: %v", s.name, err)
 					}

@@ -247,6 +247,7 @@ func (l *ledger) sawDomain(seen translate.DomainSeen, known *knownDomain, docs t
 	}
 	c := change{conn: seen.Conn, bucket: store.Domains, key: k, guest: k, noticed: arrived}
 	var was *translate.Domain
+	var r *refusal
 	if a := l.domains[k]; a != nil {
 		was = a.recordOr(known)
 		if a.passage != nil || was.Gated && looked.Before(a.since) {
@@ -257,8 +258,8 @@ func (l *ledger) sawDomain(seen translate.DomainSeen, known *knownDomain, docs t
 			a.removed = append(a.removed, seen.Removed...)
 			return nil // the undo's end looks again
 		}
-		if a.refusal != nil {
-			a.refusal.settled, c.cut = true, a.refusal.cut
+		if r = a.refusal; r != nil {
+			c.cut = r.cut
 		}
 		if sameRun {
 			seen.Removed = append(seen.Removed, a.removed...)
@@ -266,6 +267,9 @@ func (l *ledger) sawDomain(seen translate.DomainSeen, known *knownDomain, docs t
 	}
 	now, calls, err := was.Look(seen, docs)
 	c.calls = calls
+	if r != nil {
+		r.settle(calls)
+	}
 	switch {
 	case now == nil && was == nil:
 	case now == nil:

@@ -20,8 +20,20 @@ type refusal struct {
 	cut    []store.CallID    // the refused call and those that are not made with it
 
 	// settled says that an event has ended what the undo was about; the record
-	// that is there now, if any, is another run's.
-	settled bool
+	// that is there now, if any, is another run's. unplugged is how many interfaces
+	// of the guest were announced as unplugged with that.
+	settled   bool
+	unplugged int
+}
+
+// settle notes that an event has ended what the undo was about, with these calls.
+func (r *refusal) settle(calls []translate.Call) {
+	r.settled = true
+	for i := range calls {
+		if calls[i].Op == translate.OpUnplugged {
+			r.unplugged++
+		}
+	}
 }
 
 // refused is what the ledger knows of a task's object when its script has
@@ -148,13 +160,15 @@ func (l *ledger) beginDomain(t task, cut []task) (*refusal, refused) {
 
 // endDomain ends an undo: the guest is gone, or its interface has been dealt
 // with. docs are the documents of the networks of the guest's other interfaces.
-// It returns how many of these are announced as unplugged.
+// It returns how many of these are announced as unplugged, be it by the event of the
+// guest's end.
 func (l *ledger) endDomain(t task, r *refusal, docs translate.NetworkDocs) (unplugged int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := guestKey(t.call)
 	switch a := l.domains[k]; {
 	case r.settled:
+		unplugged = r.unplugged
 	case t.call.Undo.Kind == translate.UndoDomain:
 		was := a.record()
 		l.dropDomain(k, was)

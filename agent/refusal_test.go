@@ -221,7 +221,9 @@ func TestEventsDuringTheUndoOfAGuest(t *testing.T) {
 				d.look(seen, time.Now())
 			}
 			d.expect("meanwhile", c.told...)
-			d.endDomain(tasks[1], r, noDocs)
+			if n := d.endDomain(tasks[1], r, noDocs); n != 1 {
+				t.Errorf("%d interfaces are said to be unplugged, whoever told, want 1", n)
+			}
 			d.expect("at the end", c.after...)
 			if want := slices.Concat(c.told, c.after); !slices.Equal(want, d.kept()) {
 				t.Errorf("kept: %q, want %q", d.kept(), want)

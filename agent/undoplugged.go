@@ -35,7 +35,7 @@ func (u *undoer) undoPlugged(t task, rest []task) (outcome Undone, kept []task, 
 	if end.stays() {
 		u.ledger.giveUp(t, r)
 		kept = rest
-	} else if n := u.ledger.endDomain(t, r, docs); n > 0 || call.Undo.Kind == translate.UndoDomain {
+	} else if n := u.ledger.endDomain(t, r, docs); call.Undo.Kind == translate.UndoDomain {
 		u.ledger.forgetPlugs(t, cut)
 		if n > 0 && end.Result == translate.UndoDone {
 			end.Text += "; " + count(n, "interface that was plugged gets", "interfaces that were plugged get") + " unplugged"

@@ -163,7 +163,7 @@ func TestUndoPluggedOfAFreshGuest(t *testing.T) {
 	rule := s.ours.Set(t, "back", "plugged", refusal)
 	s.StartGuest(t, testhost.Guest{Name: "g", NICs: nics("front", "back", "front")})
 	s.errorLine("network=back", "op=plugged", "domain=g", mac(2), "undo=done",
-		"undone: the guest was destroyed") // what gets unplugged is told with it, unless the event was quicker
+		"undone: the guest was destroyed; 1 interface that was plugged gets unplugged")
 	s.ours.WaitFor(t, "front", "unplugged")
 	if s.guestRuns() {
 		t.Error("the guest still runs")
@@ -305,7 +305,7 @@ func TestUndoContainerStart(t *testing.T) {
 	s.DefineContainer(t, testhost.Container{Name: "c", NICs: nics("front", "back", "front")})
 	s.VirshLXC(t, "start", "c")
 	s.errorLine("network=back", "op=plugged", "domain=c", mac(2), "undo=done",
-		"undone: the guest was destroyed") // what gets unplugged is told with it, unless the event was quicker
+		"undone: the guest was destroyed; 1 interface that was plugged gets unplugged")
 	s.ours.WaitFor(t, "front", "unplugged")
 	if out := s.VirshLXC(t, "list", "--name"); strings.TrimSpace(out) != "" {
 		t.Errorf("still running: %s", out)

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // End is that of a planned call, with the change of a group in Counts that goes with it.
@@ -147,6 +149,17 @@ func readEnd(b []byte) (e End, ok bool) {
 	return e, true
 }
 
+// stillPlanned returns those ends that are not in the database: it still has their calls.
+func stillPlanned(tx *bolt.Tx, ends []End) (missing []End) {
+	calls := tx.Bucket([]byte(Calls))
+	for _, e := range ends {
+		if calls != nil && calls.Get([]byte(e.Call)) != nil {
+			missing = append(missing, e)
+		}
+	}
+	return missing
+}
+
 // openNotes brings what an earlier run has noted into the database, unless that was
 // dropped, and begins anew: before new calls get the numbers of old ones.
 func (s *Store) openNotes(dir string) error {
@@ -161,10 +174,7 @@ func (s *Store) openNotes(dir string) error {
 	}
 	if ends := readNotes(content); len(ends) > 0 && s.Dropped == "" {
 		err := s.transaction(change{fn: func(tx *Tx) error {
-			for _, e := range ends {
-				if tx.tx.Bucket([]byte(Calls)).Get([]byte(e.Call)) == nil {
-					continue
-				}
+			for _, e := range stillPlanned(tx.tx, ends) {
 				if err := tx.End(e); err != nil {
 					return err
 				}

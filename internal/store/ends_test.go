@@ -115,6 +115,9 @@ func TestEndIsKeptOverAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("an orderly end", "other c [2]")
+	if info, err := os.Stat(filepath.Join(dir, notesName)); err != nil || info.Size() > 0 {
+		t.Errorf("behind an orderly end there are notes: %v, %v", info, err)
+	}
 }
 
 // What was noted in a store that is dropped is nothing to the next one, whose calls

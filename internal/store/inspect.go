@@ -84,10 +84,6 @@ func (a *About) read(tx *bolt.Tx, ended []End) error {
 			a.Kept[name] = stats.KeyN - (stats.BucketN - 1) // without the groups themselves
 		}
 	}
-	for _, e := range ended {
-		if b := tx.Bucket([]byte(Calls)); b != nil && b.Get([]byte(e.Call)) != nil {
-			a.Kept[Calls]--
-		}
-	}
+	a.Kept[Calls] -= len(stillPlanned(tx, ended))
 	return nil
 }

@@ -17,7 +17,7 @@ type task struct {
 	// before, else that could be made again behind this one. nil: nothing.
 	kept *store.Ticket
 
-	// moved is the guest's document, for the calls of a chain together, or nil.
+	// moved is the guest's document in hookData, for the calls of a chain together, or nil.
 	moved *translate.Moved
 
 	// retry says that the call may have begun before: the agent was killed
@@ -55,6 +55,21 @@ type chain struct {
 
 // network is the key of the task's network.
 func (t *task) network() string { return key(t.call.Conn, t.call.Network) }
+
+// hurry makes the chain's plan be kept soon, since its first call, which would wait for
+// that, may not begin for long. No call of the chain is being made.
+func (c *chain) hurry() {
+	if kept := c.tasks[0].kept; kept != nil {
+		kept.Soon()
+	}
+}
+
+// setAside forgets what can be made again, since the chain has to wait.
+func (c *chain) setAside() {
+	if moved := c.tasks[0].moved; moved != nil {
+		*moved = translate.Moved{}
+	}
+}
 
 // next is the key of the network of the chain's next call.
 func (c *chain) next() string { return c.tasks[0].network() }

@@ -135,7 +135,7 @@ func (cfg Config) checked() (Config, error) {
 type Finished struct {
 	Run     string // the run's id, HOOKBRIDGE_RUN of the script
 	Call    translate.Call
-	Stdin   []byte
+	Stdin   []byte // not to be changed: the next call may have parts of it
 	Report  exec.Report
 	Planned time.Time // when the change was noticed
 	Undo    Undone    // what a refusal led to

@@ -51,8 +51,10 @@ func newDispatcher(ctx context.Context, parallel int, run func(context.Context, 
 	}
 }
 
-// submit queues a chain and returns at once; it reports whether nothing else comes before
-// the chain's first call. After close it does nothing.
+// submit queues a chain and returns at once. It reports whether the chain's first call is
+// about to begin: a worker has been employed for it. If that comes to nothing, by what
+// comes before it after all or since no other call begins, the chain's plan is hurried; see
+// [chain.hurry]. After close it does nothing.
 func (d *dispatcher) submit(c chain) (atOnce bool) {
 	if len(c.tasks) == 0 {
 		return false
@@ -195,6 +197,7 @@ func (d *dispatcher) limit(parallel int) {
 	for range d.turns {
 		d.employ()
 	}
+	d.hurryTurns()
 }
 
 // stop lets no other call begin. It returns at once.
@@ -203,6 +206,16 @@ func (d *dispatcher) stop() {
 	defer d.mu.Unlock()
 	d.closed = true
 	d.turnAllBack()
+	d.hurryTurns()
+}
+
+// hurryTurns hurries the chains whose turn would have come next. d.mu is held.
+func (d *dispatcher) hurryTurns() {
+	for _, l := range d.turns {
+		if c := l.pick(); c != nil {
+			c.hurry()
+		}
+	}
 }
 
 // close lets the calls under way finish, begins no other, and returns when all

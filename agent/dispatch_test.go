@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"hookbridge/internal/store"
 	"hookbridge/translate"
 )
 
@@ -195,6 +197,79 @@ func TestBeginsAtOnce(t *testing.T) {
 	r.await(t, 3)
 	d.close()
 	submit(networkChain("e", translate.OpStart), false)
+}
+
+// A chain that was about to begin and does not is kept all the same: its plan would have
+// been written by its first call.
+func TestPlanOfAChainThatIsHeldUp(t *testing.T) {
+	s, err := store.Open(t.TempDir(), "boot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	kept := make(chan struct{}, 1)
+	planned := func(c chain) chain {
+		ticket := s.PutToWait(func(tx *store.Tx) error {
+			tx.Then(func() { kept <- struct{}{} })
+			return nil
+		})
+		for i := range c.tasks {
+			c.tasks[i].kept = &ticket
+		}
+		return c
+	}
+	await := func(why string) {
+		t.Helper()
+		select {
+		case <-kept:
+		case <-time.After(30 * time.Second):
+			t.Fatalf("not kept, %s", why)
+		}
+	}
+	r := newRecorder()
+	first, second := make(chan struct{}), make(chan struct{})
+	r.hold["a plugged g"], r.hold["b plugged g"] = first, second
+	d := newDispatcher(t.Context(), 1, r.run)
+	d.submit(guestChain("g", translate.OpPlugged, "a", "b"))
+	r.await(t, 1)
+	d.submit(planned(guestChain("h", translate.OpPlugged, "b")))
+	close(first) // g comes first in b, too
+	r.await(t, 1)
+	await("another guest came first")
+	d.submit(planned(guestChain("i", translate.OpPlugged, "c")))
+	d.limit(1)
+	await("there are too many workers")
+	d.submit(planned(guestChain("j", translate.OpPlugged, "e")))
+	d.stop()
+	await("no other call begins")
+	close(second)
+	d.close()
+}
+
+// What is made for all calls of a chain is not kept while it waits.
+func TestChainIsSetAside(t *testing.T) {
+	r := newRecorder()
+	release := make(chan struct{})
+	r.hold["b plugged h"] = release
+	d := newDispatcher(t.Context(), 2, r.run)
+	d.submit(guestChain("h", translate.OpPlugged, "b"))
+	r.await(t, 1)
+	parts := translate.Parts{Domain: "<domain/>", Moved: new(translate.Moved)}
+	c := guestChain("g", translate.OpPlugged, "a", "b")
+	for i := range c.tasks {
+		c.tasks[i].moved = parts.Moved
+	}
+	if _, err := translate.HookData(translate.Payload123, parts); err != nil || reflect.ValueOf(parts.Moved).Elem().IsZero() {
+		t.Fatalf("nothing to keep: %v", err)
+	}
+	d.submit(c)
+	r.await(t, 1) // a; b is taken
+	close(release)
+	r.await(t, 1)
+	d.close()
+	if !reflect.ValueOf(parts.Moved).Elem().IsZero() {
+		t.Error("the document was kept")
+	}
 }
 
 func TestCloseLetsTheRunningCallFinishAndCountsTheRest(t *testing.T) {

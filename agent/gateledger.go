@@ -54,22 +54,23 @@ func (l *ledger) admit(seen translate.DomainSeen, docs translate.NetworkDocs, p 
 	delete(l.ended, k)
 	delete(l.ungated, k)
 	c := change{conn: seen.Conn, bucket: store.Domains, key: k, guest: k, passage: p}
-	was := l.depose(k, &c)
+	was, r := l.depose(k, &c)
 	now, calls, _ := was.Look(seen, docs)
 	c.calls = calls
+	r.settle(calls)
 	c.packed = l.setDomain(k, &announcedDomain{looked: time.Now(), noticed: time.Now(), passage: p}, now, &seen)
 	l.send(c)
 }
 
 // depose ends what is under way for the run of a domain that has been announced, if
-// there is one, and returns its record. l.mu is held.
-func (l *ledger) depose(k string, c *change) *translate.Domain {
+// there is one, and returns its record and its undo, to be settled. l.mu is held.
+func (l *ledger) depose(k string, c *change) (*translate.Domain, *refusal) {
 	a := l.domains[k]
 	if a == nil {
-		return nil
+		return nil, nil
 	}
 	if a.refusal != nil {
-		a.refusal.settled, c.cut = true, a.refusal.cut
+		c.cut = a.refusal.cut
 	}
 	if a.passage != nil {
 		a.passage.block("the guest was stopped meanwhile")
@@ -77,7 +78,7 @@ func (l *ledger) depose(k string, c *change) *translate.Domain {
 	l.abandon(key(a.conn, a.name))
 	was := a.record()
 	l.dropDomain(k, was)
-	return was
+	return was, a.refusal
 }
 
 // admitted says that libvirtd is told to go on.
@@ -129,8 +130,9 @@ func (l *ledger) dismiss(conn, uuid string, id int) {
 		return
 	}
 	c := change{conn: conn, bucket: store.Domains, key: k, guest: k, back: a.passage}
-	was := l.depose(k, &c)
+	was, r := l.depose(k, &c)
 	_, c.calls, _ = was.Look(gone(was, translate.CauseGate), l.cachedDocs(was.NetworkConn))
+	r.settle(c.calls)
 	l.send(c)
 }
 

@@ -57,9 +57,9 @@ func (k keeper) await(t *store.Ticket) {
 }
 
 // record keeps a change of the ledger: the record under its key, and the calls
-// of the chain, which get their numbers. told, unless nil, is called when it is kept. The
-// first call waits for that; if it does not begin at once, [store.Ticket.Soon] is to be
-// called.
+// of the chain, which get their numbers. told, unless nil, is called when it is kept. Who
+// makes the first call waits for that, or puts its end, which takes the plan along; if it
+// does not begin at once, [store.Ticket.Soon] is to be called.
 func (k keeper) record(ch change, c *chain, told func()) store.Ticket {
 	if k.store == nil {
 		if told != nil {

@@ -42,7 +42,7 @@ func (l *lane) place() *segment {
 
 // queue makes a guest's chain ready in the lane of its next call, before those that
 // were planned later: what came first natively waits only for what is elsewhere. It
-// reports whether that call's turn has come. d.mu is held.
+// reports whether a worker has been employed for that. d.mu is held.
 func (d *dispatcher) queue(c *chain) (atOnce bool) {
 	network := c.next()
 	place := c.places[network]
@@ -52,6 +52,12 @@ func (d *dispatcher) queue(c *chain) (atOnce bool) {
 		at++
 	}
 	place.ready = slices.Insert(place.ready, at, c)
+	for _, behind := range place.ready[at+1:] {
+		behind.hurry() // it may have been about to begin
+	}
+	if l.worked || l.pick() != c {
+		c.setAside()
+	}
 	return d.wake(l)
 }
 

@@ -267,9 +267,7 @@ func (l *ledger) sawDomain(seen translate.DomainSeen, known *knownDomain, docs t
 	}
 	now, calls, err := was.Look(seen, docs)
 	c.calls = calls
-	if r != nil {
-		r.settle(calls)
-	}
+	r.settle(calls)
 	switch {
 	case now == nil && was == nil:
 	case now == nil:
@@ -325,7 +323,7 @@ func (l *ledger) send(ch change) {
 	}
 	silent := l.recordOnly && !l.adopted[ch.conn] && ch.passage == nil
 	var moved *translate.Moved
-	if len(ch.calls) > 1 {
+	if ch.guest != "" && len(ch.calls) > 1 {
 		moved = new(translate.Moved)
 	}
 	for _, call := range ch.calls {

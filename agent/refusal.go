@@ -26,8 +26,12 @@ type refusal struct {
 	unplugged int
 }
 
-// settle notes that an event has ended what the undo was about, with these calls.
+// settle notes that an event has ended what the undo was about, with these calls. There
+// may be none under way: nil.
 func (r *refusal) settle(calls []translate.Call) {
+	if r == nil {
+		return
+	}
 	r.settled = true
 	for i := range calls {
 		if calls[i].Op == translate.OpUnplugged {

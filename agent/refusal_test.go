@@ -31,6 +31,7 @@ func newDesk(t *testing.T) *desk {
 	d := &desk{t: t, store: s}
 	d.ledger = newLedger(func(c chain) bool { d.sent = append(d.sent, c); return false }, keeper{store: s, log: logrus.New()})
 	d.withdraw = func(string, string, func(translate.Call) bool) []store.CallID { return nil }
+	d.abandon = func(string) {}
 	return d
 }
 
@@ -197,12 +198,14 @@ func TestEventsDuringTheUndoOfAGuest(t *testing.T) {
 		during []translate.DomainSeen
 		told   []string
 		after  []string
+		gate   bool // it hears of the end first
 	}{
-		{"no event", nil, nil, []string{"a unplugged g"}},
-		{"a late look", []translate.DomainSeen{guestNow(1, "a", "b", "c")}, nil, []string{"a unplugged g"}},
-		{"its end", []translate.DomainSeen{guestNow(0), guestNow(0)}, []string{"a unplugged g"}, nil},
-		{"its end and another run", []translate.DomainSeen{guestNow(0), guestNow(2, "b")}, []string{"a unplugged g", "b plugged g"}, nil},
-		{"another run", []translate.DomainSeen{guestNow(2, "b")}, []string{"a unplugged g", "b plugged g"}, nil},
+		{"no event", nil, nil, []string{"a unplugged g"}, false},
+		{"a late look", []translate.DomainSeen{guestNow(1, "a", "b", "c")}, nil, []string{"a unplugged g"}, false},
+		{"its end", []translate.DomainSeen{guestNow(0), guestNow(0)}, []string{"a unplugged g"}, nil, false},
+		{"its end and another run", []translate.DomainSeen{guestNow(0), guestNow(2, "b")}, []string{"a unplugged g", "b plugged g"}, nil, false},
+		{"another run", []translate.DomainSeen{guestNow(2, "b")}, []string{"a unplugged g", "b plugged g"}, nil, false},
+		{"the gate, then its end", []translate.DomainSeen{guestNow(0)}, []string{"a unplugged g"}, nil, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDesk(t)
@@ -216,6 +219,9 @@ func TestEventsDuringTheUndoOfAGuest(t *testing.T) {
 			}
 			if len(c.during) == 0 && !slices.Equal(d.kept(), []string{"b plugged g", "c plugged g"}) {
 				t.Errorf("kept in the midst of the undo: %q", d.kept())
+			}
+			if c.gate {
+				d.dismiss("qemu:///system", "gu", 1)
 			}
 			for _, seen := range c.during {
 				d.look(seen, time.Now())

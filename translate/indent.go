@@ -77,6 +77,12 @@ func (l *layout) begin(doc string, from, to int) {
 	l.open = open
 }
 
+// end forgets the document.
+func (l *layout) end() {
+	l.begin("", 0, 0)
+	clear(l.open[:cap(l.open)])
+}
+
 // span is a piece of a document: doc[start:end].
 type span struct{ start, end int }
 
@@ -236,7 +242,7 @@ func appendMoved(dst []byte, doc string, from, to int) ([]byte, error) {
 	l := layouts.Get().(*layout)
 	defer layouts.Put(l)
 	l.begin(doc, from, to)
-	defer l.begin("", 0, 0) // not to keep the document
+	defer l.end()
 	if err := l.read(); err != nil {
 		return dst, err
 	}

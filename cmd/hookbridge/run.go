@@ -87,7 +87,7 @@ type running struct {
 
 // gcPercent is how much the heap may grow over what is in use, in place of Go's 100: with
 // few guests that is 4 MiB more, and half as many garbage collections: 1 to 5 % of the
-// processor time of a call. With many the agent sets less.
+// processor time of a call. With many the agent sets less. Who sets GOGC knows better.
 const gcPercent = 200
 
 func (r *running) run(ctx context.Context, hangup <-chan os.Signal) error {
@@ -111,6 +111,8 @@ func (r *running) run(ctx context.Context, hangup <-chan os.Signal) error {
 	defer context.AfterFunc(ctx, r.service.Stopping)()
 	wakeups.WithoutSIGCHLD()
 	wakeups.BoundProcessors()
-	debug.SetGCPercent(gcPercent)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	return r.agent.Run(ctx)
 }

@@ -68,6 +68,19 @@ func median(subject, unit string, ours, theirs Series) Figure {
 	return Figure{Subject: subject, Unit: unit, Ours: ours, Against: &theirs, Compared: "p50", Value: ours.P50 / theirs.P50}
 }
 
+// mean compares the means of two sides, ours through theirs.
+func mean(subject, unit, ourName string, ours []float64, theirName string, theirs []float64) Figure {
+	sum := func(samples []float64) (s float64) {
+		for _, v := range samples {
+			s += v
+		}
+		return s
+	}
+	f := median(subject, unit, seriesOf(ourName, ours), seriesOf(theirName, theirs))
+	f.Compared, f.Value = "mean", sum(ours)/float64(len(ours))/(sum(theirs)/float64(len(theirs)))
+	return f
+}
+
 // tail compares their 99th percentiles.
 func tail(subject, unit string, ours, theirs Series) Figure {
 	return Figure{Subject: subject, Unit: unit, Ours: ours, Against: &theirs, Compared: "p99", Value: ours.P99 / theirs.P99}

@@ -24,7 +24,7 @@ type gated struct {
 // A guest's start with the gate in place and no network script, against its start with a
 // guest hook that does nothing. What counts is what the hook costs: how long libvirtd
 // itself is busy with it, from its decision to call it to the end of its process, in its
-// own log. The whole starts would hardly tell: one of QEMU takes 50 times as long, give
+// own log. The whole starts would hardly tell: one of QEMU takes 20 times as long, give
 // or take more than the hooks. libvirtd remembers whether there is a hook, so each has a
 // libvirtd of its own.
 func measureGate(t *testing.T) []Figure {

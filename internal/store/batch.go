@@ -77,8 +77,8 @@ func (s *Store) Put(fn func(*Tx) error) Ticket {
 
 // PutToWait is [Store.Put] for a change that somebody is about to wait for: that writes
 // it, and so does what is put or read after it. Without either it is written only if
-// [Ticket.Soon] is called. Waking up the goroutine that writes what nobody waits for took 8 % of the
-// processor time of a call.
+// [Ticket.Soon] is called. Waking up the goroutine that writes what nobody waits for took
+// 8 % of the processor time of a call.
 func (s *Store) PutToWait(fn func(*Tx) error) Ticket {
 	s.batches.mu.Lock()
 	defer s.batches.mu.Unlock()

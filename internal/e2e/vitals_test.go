@@ -40,7 +40,7 @@ func vitalsOf(t *testing.T, pid int, state string, metrics map[string]float64) v
 		goroutines: int(metrics["go_goroutines"]),
 		children:   childrenOf(t, pid),
 		heap:       int(metrics["go_memstats_next_gc_bytes"] / (1 + metrics["go_gc_gogc_percent"]/100) / 1024),
-		memory:     resident(t, pid, "RssAnon"),
+		memory:     resident(t, pid),
 		stateSize:  sizeOf(t, state),
 	}
 }

@@ -1,9 +1,13 @@
 package libvirtd
 
 import (
+	"bytes"
+	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 func TestMarksOfARunningDaemon(t *testing.T) {
@@ -46,6 +50,50 @@ func TestMarksOfAnUpgradedDaemon(t *testing.T) {
 	}
 	if !m.Unplugged || m.PortCreated || !strings.Contains(m.Source, "upgraded on disk but not restarted") {
 		t.Errorf("marks %+v", m)
+	}
+}
+
+// What is looked for is found wherever the pieces of a file end.
+func TestEachPiece(t *testing.T) {
+	wanted := append([]byte{0}, bytes.Repeat([]byte("w"), overlap-2)...)
+	wanted = append(wanted, 0)
+	for _, size := range []int{0, 1, overlap, 2*overlap + 1, 5 * overlap} {
+		for _, before := range []int{0, 1, overlap, overlap + 1, overlap + 2, 2 * overlap, 3*overlap - 1, 3 * overlap} {
+			text := slices.Concat(make([]byte, before), wanted, make([]byte, size))
+			found, end := 0, 0
+			err := eachPiece(iotest.HalfReader(bytes.NewReader(text)), make([]byte, 2*overlap+1), func(piece []byte) {
+				if bytes.Contains(piece, wanted) {
+					found++
+				}
+				end = len(piece)
+			})
+			if err != nil || found == 0 {
+				t.Errorf("%d bytes before, %d behind: found %d times, error %v; the last piece has %d", before, size, found, err, end)
+			}
+		}
+	}
+	broken := eachPiece(iotest.TimeoutReader(strings.NewReader("text")), make([]byte, 2*overlap+1), func([]byte) {})
+	if !errors.Is(broken, iotest.ErrTimeout) {
+		t.Errorf("a file that cannot be read whole: %v", broken)
+	}
+}
+
+// A daemon with much text has marks and directories in more than one piece, and none of
+// them twice or in part.
+func TestMarksInManyPieces(t *testing.T) {
+	program, err := os.Stat("/bin/sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := "/" + strings.Repeat("long/", 700) + "etc"
+	pad := strings.Repeat("x", pieceSize-int(program.Size())%pieceSize-2000)
+	d, _ := runAs(t, "libvirtd", "\x00unplugged\x00"+pad+"\x00"+long+"/libvirt/hooks\x00"+
+		strings.Repeat("x", 2*pieceSize)+"\x00/etc/libvirt/hooks\x00/libvirt/hooks\x00<hookData>")
+	if got, want := d.HookDirs(), []string{long + "/libvirt/hooks", "/etc/libvirt/hooks", "/libvirt/hooks"}; !slices.Equal(got, want) {
+		t.Errorf("hook directories %q", got)
+	}
+	if m, err := d.Marks(); err != nil || !m.HookData || !m.Unplugged || m.PortCreated {
+		t.Errorf("marks %+v, %v", m, err)
 	}
 }
 

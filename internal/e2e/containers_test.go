@@ -28,9 +28,7 @@ func TestContainerLife(t *testing.T) {
 func TestContainerHotPlug(t *testing.T) {
 	s := newScene(t, testhost.WithLXC())
 	s.DefineAndStart(t, testhost.NAT("front", 81))
-	c := testhost.Container{Name: "c", NICs: nics("front"), Root: s.MakeRoot(t)}
-	s.CreateContainer(t, c)
-	s.AwaitContainer(t, c, 1)
+	s.CreateContainer(t, testhost.Container{Name: "c", NICs: nics("front"), Init: true})
 	s.settle()
 	extra := testhost.NIC{Network: "front", MAC: testhost.MAC(7)}
 	s.AttachToContainer(t, "c", extra)
@@ -46,9 +44,8 @@ func TestContainerHotPlug(t *testing.T) {
 func TestContainerReboot(t *testing.T) {
 	s := newScene(t, testhost.WithLXC())
 	s.DefineAndStart(t, testhost.NAT("front", 81))
-	c := testhost.Container{Name: "c", NICs: nics("front"), Root: s.MakeRoot(t)}
+	c := testhost.Container{Name: "c", NICs: nics("front"), Root: s.MakeRoot(t), Init: true}
 	s.StartContainer(t, c)
-	s.AwaitContainer(t, c, 1)
 	s.settle()
 	s.RebootContainer(t, "c")
 	s.AwaitContainer(t, c, 2)

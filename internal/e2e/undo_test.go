@@ -321,8 +321,10 @@ func TestUndoContainerStart(t *testing.T) {
 func TestUndoContainerHotPlug(t *testing.T) {
 	s := undoScene(t, []testhost.Option{testhost.WithLXC()})
 	s.DefineAndStart(t, testhost.NAT("front", 81))
-	s.CreateContainer(t, testhost.Container{Name: "c", NICs: nics("front")})
-	s.ours.WaitN(t, 3)
+	s.CreateContainer(t, testhost.Container{Name: "c", NICs: nics("front"), Init: true})
+	s.ours.WaitFor(t, "front", "plugged")
+	s.idle()
+	s.ours.Clear(t) // the container may have been started more than once
 	s.ours.Set(t, "front", "plugged", refusal)
 	s.AttachToContainer(t, "c", testhost.NIC{Network: "front", MAC: mac(7)})
 	s.errorLine("network=front", "op=plugged", "domain=c", mac(7), "undo=done", "undone: the interface was detached")
@@ -331,7 +333,7 @@ func TestUndoContainerHotPlug(t *testing.T) {
 	}
 	s.VirshLXC(t, "destroy", "c")
 	s.ours.WaitFor(t, "front", "unplugged")
-	s.madeInAll("front start", "front started", "front plugged c "+mac(1), "front plugged c "+mac(7), "front unplugged c "+mac(1))
+	s.madeInAll("front plugged c "+mac(7), "front unplugged c "+mac(1))
 }
 
 // With on_failure=log the script is told everything, as if it had not refused.

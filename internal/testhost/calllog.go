@@ -220,8 +220,11 @@ func parseCall(record []byte) (Call, error) {
 	return c, nil
 }
 
+// errNothing says that what was waited for has not come.
+var errNothing = errors.New("nothing")
+
 // awaitDir calls done now and after every change in the directory, until it
-// says yes, fails, or the time is over.
+// says yes, fails, or the time is over, which is [errNothing].
 func awaitDir(dir string, patience time.Duration, done func() (bool, error)) error {
 	watch, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -243,7 +246,7 @@ func awaitDir(dir string, patience time.Duration, done func() (bool, error)) err
 		case err := <-watch.Errors:
 			return err
 		case <-deadline.C:
-			return fmt.Errorf("nothing after %v", patience)
+			return fmt.Errorf("%w after %v", errNothing, patience)
 		}
 	}
 }

@@ -181,11 +181,11 @@ func (a *Agent) assemble(ctx context.Context, keeper keeper, earlier kept) *runn
 	// Scripts are not tied to ctx: they are let finish.
 	r.dispatcher = newDispatcher(context.WithoutCancel(ctx), a.cfg.Parallel, r.caller.call)
 	r.caller.book.Restore(earlier.networks, earlier.domains)
-	r.ledger = newLedger(func(c chain) bool {
+	r.ledger = newLedger(func(c chain) {
 		for i := range c.tasks {
 			r.caller.book.Planned(&c.tasks[i].call, c.planned, c.tasks[i].retry)
 		}
-		return r.dispatcher.submit(c)
+		r.dispatcher.submit(c)
 	}, keeper)
 	r.ledger.tally = func(c chain) (counts []keptCount, ok bool) {
 		if counts, ok = r.caller.tally(r.dispatcher, c); ok {

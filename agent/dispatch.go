@@ -51,25 +51,32 @@ func newDispatcher(ctx context.Context, parallel int, run func(context.Context, 
 	}
 }
 
-// submit queues a chain and returns at once. It reports whether the chain's first call is
-// about to begin: a worker has been employed for it. If that comes to nothing, by what
-// comes before it after all or since no other call begins, the chain's plan is hurried; see
-// [chain.hurry]. After close it does nothing.
-func (d *dispatcher) submit(c chain) (atOnce bool) {
+// submit queues a chain and returns at once. The chain's plan, which its first call writes
+// if that is about to begin, is hurried if it is not, or when that comes to nothing: by what
+// comes before it after all, or since no other call begins. After close it does nothing else.
+func (d *dispatcher) submit(c chain) {
 	if len(c.tasks) == 0 {
-		return false
+		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if !d.enter(&c) {
+		c.hurry()
+	}
+}
+
+// enter queues a chain that has calls. It reports whether the first of them is about to
+// begin: a worker has been employed for it. d.mu is held.
+func (d *dispatcher) enter(c *chain) (atOnce bool) {
 	if d.closed {
 		return false
 	}
 	d.planned++
 	c.number = d.planned
-	d.live[&c] = struct{}{}
+	d.live[c] = struct{}{}
 	if c.guest == "" {
 		l := d.lane(c.next())
-		l.segments = append(l.segments, &segment{barrier: &c})
+		l.segments = append(l.segments, &segment{barrier: c})
 		return d.wake(l)
 	}
 	c.places = make(map[string]*segment, len(c.tasks))
@@ -79,8 +86,8 @@ func (d *dispatcher) submit(c chain) (atOnce bool) {
 			c.places[network] = d.lane(network).place()
 		}
 	}
-	d.waiting[c.guest] = append(d.waiting[c.guest], &c)
-	return len(d.waiting[c.guest]) == 1 && d.queue(&c)
+	d.waiting[c.guest] = append(d.waiting[c.guest], c)
+	return len(d.waiting[c.guest]) == 1 && d.queue(c)
 }
 
 // employ starts a worker if there is a turn that nobody is about to take, and reports

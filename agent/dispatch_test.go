@@ -172,35 +172,37 @@ func TestGuestsChainGoesOnInTheNextNetwork(t *testing.T) {
 	}
 }
 
-// Who submits a chain hears whether its first call begins at once: not behind another of
-// its network or its guest, not while all workers are busy, and not after the end.
+// A chain's first call does not begin at once behind another of its network or its guest,
+// while all workers are busy, and after the end.
 func TestBeginsAtOnce(t *testing.T) {
 	r := newRecorder()
 	release := make(chan struct{})
 	r.hold["a start"], r.hold["b plugged g"] = release, release
 	d := newDispatcher(t.Context(), 2, r.run)
-	submit := func(c chain, want bool) {
+	enter := func(c chain, want bool) {
 		t.Helper()
 		first := label(c.tasks[0].call)
-		if d.submit(c) != want {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.enter(&c) != want {
 			t.Errorf("%s begins at once: %t, want %t", first, !want, want)
 		}
 	}
-	submit(networkChain("a", translate.OpStart), true)
+	enter(networkChain("a", translate.OpStart), true)
 	r.await(t, 1)
-	submit(guestChain("h", translate.OpPlugged, "a"), false)
-	submit(guestChain("g", translate.OpPlugged, "b"), true)
+	enter(guestChain("h", translate.OpPlugged, "a"), false)
+	enter(guestChain("g", translate.OpPlugged, "b"), true)
 	r.await(t, 1)
-	submit(guestChain("g", translate.OpPlugged, "c"), false)
-	submit(networkChain("d", translate.OpStart), false)
+	enter(guestChain("g", translate.OpPlugged, "c"), false)
+	enter(networkChain("d", translate.OpStart), false)
 	close(release)
 	r.await(t, 3)
 	d.close()
-	submit(networkChain("e", translate.OpStart), false)
+	enter(networkChain("e", translate.OpStart), false)
 }
 
-// A chain that was about to begin and does not is kept all the same: its plan would have
-// been written by its first call.
+// The plan of a chain that does not begin at once is kept all the same: its first call would
+// have written it.
 func TestPlanOfAChainThatIsHeldUp(t *testing.T) {
 	s, err := store.Open(t.TempDir(), "boot")
 	if err != nil {
@@ -232,16 +234,31 @@ func TestPlanOfAChainThatIsHeldUp(t *testing.T) {
 	d := newDispatcher(t.Context(), 1, r.run)
 	d.submit(guestChain("g", translate.OpPlugged, "a", "b"))
 	r.await(t, 1)
-	d.submit(planned(guestChain("h", translate.OpPlugged, "b")))
+	d.submit(planned(guestChain("g", translate.OpPlugged, "c")))
+	await("the guest has another under way")
+	d.submit(planned(guestChain("h", translate.OpPlugged, "d")))
+	await("all workers are busy")
+	d.limit(2)
+	r.await(t, 1)
+	d.limit(1)
+	// The others are about to begin: they were entered, and not hurried.
+	enter := func(c chain) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.enter(&c)
+	}
+	enter(planned(guestChain("i", translate.OpPlugged, "b")))
 	close(first) // g comes first in b, too
 	r.await(t, 1)
 	await("another guest came first")
-	d.submit(planned(guestChain("i", translate.OpPlugged, "c")))
+	enter(planned(guestChain("j", translate.OpPlugged, "e")))
 	d.limit(1)
 	await("there are too many workers")
-	d.submit(planned(guestChain("j", translate.OpPlugged, "e")))
+	enter(planned(guestChain("k", translate.OpPlugged, "f")))
 	d.stop()
 	await("no other call begins")
+	d.submit(planned(guestChain("l", translate.OpPlugged, "f")))
+	await("no call begins any more")
 	close(second)
 	d.close()
 }

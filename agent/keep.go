@@ -57,15 +57,15 @@ func (k keeper) await(t *store.Ticket) {
 }
 
 // record keeps a change of the ledger: the record under its key, and the calls
-// of the chain, which get their numbers. told, unless nil, is called when it is kept. Who
-// makes the first call waits for that, or puts its end, which takes the plan along; if it
-// does not begin at once, [store.Ticket.Soon] is to be called.
-func (k keeper) record(ch change, c *chain, told func()) store.Ticket {
+// of the chain, which get their numbers. told, unless nil, is called when it is kept. If
+// there are calls, who makes the first waits for that, or puts its end, which takes the plan
+// along, and [chain.hurry] is for one that does not begin at once.
+func (k keeper) record(ch change, c *chain, told func()) {
 	if k.store == nil {
 		if told != nil {
 			told()
 		}
-		return store.Ticket{}
+		return
 	}
 	ids := k.store.NewCalls(len(c.tasks))
 	planned := make([][]byte, len(c.tasks))
@@ -74,11 +74,15 @@ func (k keeper) record(ch change, c *chain, told func()) store.Ticket {
 		var err error
 		if planned[i], err = packCall(p); err != nil {
 			k.failed(err)
-			return store.Ticket{}
+			return
 		}
 		c.tasks[i].id = ids[i]
 	}
-	kept := k.store.PutToWait(func(tx *store.Tx) error {
+	put := k.store.PutToWait
+	if len(c.tasks) == 0 {
+		put = k.store.Put
+	}
+	kept := put(func(tx *store.Tx) error {
 		if told != nil {
 			tx.Then(told)
 		}
@@ -98,7 +102,6 @@ func (k keeper) record(ch change, c *chain, told func()) store.Ticket {
 	for i := range c.tasks {
 		c.tasks[i].kept = &kept
 	}
-	return kept
 }
 
 func putRecord(tx *store.Tx, ch *change) error {

@@ -20,7 +20,7 @@ type ledger struct {
 	domains  map[string]*announcedDomain
 	uuids    map[string]string           // of domains, by name
 	targets  map[string]*announcedDomain // by the devices of their interfaces on the host
-	submit   func(chain) (atOnce bool)   // see [dispatcher.submit]
+	submit   func(chain)                 // see [dispatcher.submit]
 	keeper   keeper
 
 	// held are chains of an earlier run that wait for the verdict on their
@@ -64,7 +64,7 @@ type announcedNetwork struct {
 	refusal *refusal // under way
 }
 
-func newLedger(submit func(chain) bool, keeper keeper) *ledger {
+func newLedger(submit func(chain), keeper keeper) *ledger {
 	return &ledger{
 		keeper:   keeper,
 		networks: map[string]*announcedNetwork{},
@@ -355,8 +355,6 @@ func (l *ledger) send(ch change) {
 	if debug && len(c.tasks) > 0 {
 		planned = func() { tell("planned") }
 	}
-	kept := l.keeper.record(ch, &c, planned)
-	if len(c.tasks) == 0 || !l.submit(c) {
-		kept.Soon()
-	}
+	l.keeper.record(ch, &c, planned)
+	l.submit(c)
 }

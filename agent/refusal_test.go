@@ -29,7 +29,7 @@ func newDesk(t *testing.T) *desk {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	d := &desk{t: t, store: s}
-	d.ledger = newLedger(func(c chain) bool { d.sent = append(d.sent, c); return false }, keeper{store: s, log: logrus.New()})
+	d.ledger = newLedger(func(c chain) { d.sent = append(d.sent, c) }, keeper{store: s, log: logrus.New()})
 	d.withdraw = func(string, string, func(translate.Call) bool) []store.CallID { return nil }
 	d.abandon = func(string) {}
 	return d

@@ -132,7 +132,8 @@ func (b *bridge) goroutines(t *testing.T) map[string]int {
 	_ = b.cmd.Wait()
 	b.killed = true
 	count := map[string]int{}
-	// Number 0 is a thread that the signal met between two goroutines.
+	// Number 0 is a thread that the signal met between two goroutines, and the runtime
+	// begins some of its own at the first garbage collection.
 	for _, stack := range regexp.MustCompile(`(?m)^goroutine [1-9]\d* .*\n(.+\n)*`).FindAllString(b.text(), -1) {
 		lines := strings.Split(strings.TrimSpace(stack), "\n")
 		bottom := lines[0]
@@ -141,7 +142,9 @@ func (b *bridge) goroutines(t *testing.T) map[string]int {
 				bottom = regexp.MustCompile(`\(0x[^)]*\)|\(\.\.\.\)|\(\{.*\)| in goroutine \d+`).ReplaceAllString(l, "")
 			}
 		}
-		count[bottom]++
+		if !strings.HasPrefix(bottom, "created by runtime.") {
+			count[bottom]++
+		}
 	}
 	return count
 }

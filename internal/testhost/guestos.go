@@ -25,13 +25,16 @@ const guestReady = "guest is ready"
 
 // guestInit is the whole system of a bootable guest besides its kernel. What it
 // is for, the answer to an ACPI request to give a device back, the kernel does
-// by itself. The Enter key turns the guest off.
+// by itself. The Enter key turns the guest off; it is ready when a key that is pressed
+// once does not get lost: the kernel finds the keyboard beside all else.
 const guestInit = `#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t sysfs sys /sys
 /bin/busybox mount -t devtmpfs dev /dev
+exec </dev/tty1
+until /bin/busybox grep -q keyboard /proc/bus/input/devices; do /bin/busybox sleep 1; done
 echo '` + guestReady + `' >/dev/ttyS0
-while ! read -r _ </dev/tty1; do /bin/busybox sleep 1; done
+while ! read -r _; do /bin/busybox sleep 1; done
 /bin/busybox poweroff -f
 `
 

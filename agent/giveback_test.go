@@ -2,14 +2,12 @@ package agent
 
 import (
 	"context"
-	"runtime/debug"
 	"testing"
 	"testing/synctest"
 )
 
 // What a watcher has begun beside itself ends with it.
 func TestGiveBackEndsWithTheWatcher(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	synctest.Test(t, func(t *testing.T) {
 		var w watcher
 		held, ended := make(chan struct{}), make(chan struct{})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -13,6 +12,7 @@ import (
 
 	"hookbridge/agent"
 	"hookbridge/internal/config"
+	"hookbridge/internal/heap"
 	"hookbridge/internal/sdnotify"
 	"hookbridge/internal/wakeups"
 )
@@ -85,11 +85,6 @@ type running struct {
 	logFormat     string
 }
 
-// gcPercent is how much the heap may grow over what is in use, in place of Go's 100: with
-// few guests that is 4 MiB more, and half as many garbage collections: 1 to 5 % of the
-// processor time of a call. With many the agent sets less. Who sets GOGC knows better.
-const gcPercent = 200
-
 func (r *running) run(ctx context.Context, hangup <-chan os.Signal) error {
 	// The others end after the agent, which may take its time.
 	others, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -111,8 +106,6 @@ func (r *running) run(ctx context.Context, hangup <-chan os.Signal) error {
 	defer context.AfterFunc(ctx, r.service.Stopping)()
 	wakeups.WithoutSIGCHLD()
 	wakeups.BoundProcessors()
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	heap.Bound()
 	return r.agent.Run(ctx)
 }

@@ -25,8 +25,8 @@ func (a *Agent) History(ctx context.Context, f history.Filter) (iter.Seq2[histor
 }
 
 // Follow returns the runs that the filter takes: the last of the past, all of it if last
-// is 0, and then each as it ends, until ctx ends. The error within the sequence says that the reader was too slow,
-// and where the history could not be read.
+// is 0, and then each as it ends, until ctx ends. The error within the sequence says that the
+// reader was too slow, and where the history could not be read.
 func (a *Agent) Follow(ctx context.Context, f history.Filter, last int) (iter.Seq2[history.Entry, error], error) {
 	r, err := a.parts(ctx)
 	if err != nil {

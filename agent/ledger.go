@@ -200,7 +200,8 @@ func (l *ledger) sawNetwork(seen translate.NetworkSeen, looked, listed, arrived 
 		if was.SameLife(seen) {
 			return // the undo's end looks again
 		}
-		r.settled, c.cut = true, r.cut
+		r.settle(nil)
+		c.cut = r.cut
 		if r.call.Op == translate.OpStart {
 			was = nil // natively it never was up
 		}
@@ -233,8 +234,8 @@ func (l *ledger) sawNetwork(seen translate.NetworkSeen, looked, listed, arrived 
 }
 
 // sawDomain enters an observation of a domain; known is what [ledger.domain] has said of
-// it, or nil, looked when the look began, arrived when the hint came, or zero. The error is that of translate's Look: a document
-// that could not be read to its end.
+// it, or nil, looked when the look began, arrived when the hint came, or zero. The error is
+// that of translate's Look: a document that could not be read to its end.
 func (l *ledger) sawDomain(seen translate.DomainSeen, known *knownDomain, docs translate.NetworkDocs, looked, arrived time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

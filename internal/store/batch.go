@@ -7,9 +7,16 @@ import (
 	"time"
 )
 
-// gathering is how long changes gather before they are written without anybody
-// waiting for them. A transaction costs about as much for many of them as for one.
-const gathering = 10 * time.Millisecond
+const (
+	// gathering is how long changes gather before they are written without anybody
+	// waiting for them. A transaction costs about as much for many of them as for one.
+	gathering = 10 * time.Millisecond
+	// While so many come in that time, as when thousands of guests are adopted, they
+	// gather on, up to so long in all: that took adoption from 1.38 to 1.25 times what
+	// asking libvirt for the documents takes.
+	many          = 8
+	mostGathering = 100 * time.Millisecond
+)
 
 // batches gathers changes for common transactions, in the order in which they were
 // put. Its goroutine, which belongs to the Store, writes what nobody waits for.
@@ -165,11 +172,34 @@ func (s *Store) commit(changes []change) (failed []change, err error) {
 func (s *Store) gather(failed func(error)) {
 	defer close(s.batches.ended)
 	for range s.batches.wake {
-		time.Sleep(gathering)
+		s.batches.gather()
 		if err := s.flushKnown(); err != nil {
 			failed(err)
 		}
 	}
+}
+
+// gather returns when what is pending is to be written.
+func (b *batches) gather() {
+	before := 0
+	for most := time.Now().Add(mostGathering); ; {
+		time.Sleep(gathering)
+		now := b.size()
+		if now-before < many || time.Now().After(most) {
+			return
+		}
+		before = now
+	}
+}
+
+// size is how many changes are still to be written.
+func (b *batches) size() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pending == nil {
+		return 0
+	}
+	return len(b.pending.changes)
 }
 
 // flushKnown writes the pending batch if it is to be written without anybody waiting for

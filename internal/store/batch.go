@@ -12,7 +12,7 @@ const (
 	// waiting for them. A transaction costs about as much for many of them as for one.
 	gathering = 10 * time.Millisecond
 	// While so many come in that time, as when thousands of guests are adopted, they
-	// gather on, up to so long in all: that took adoption from 1.38 to 1.25 times what
+	// gather on, up to so long in all: that took adoption from 1.34 to 1.22 times what
 	// asking libvirt for the documents takes.
 	many          = 8
 	mostGathering = 100 * time.Millisecond

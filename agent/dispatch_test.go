@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -241,7 +242,7 @@ func TestPlanOfAChainThatIsHeldUp(t *testing.T) {
 	d.limit(2)
 	r.await(t, 1)
 	d.limit(1)
-	// The others are about to begin: they were entered, and not hurried.
+	// The others were entered and not hurried, as if they were about to begin.
 	enter := func(c chain) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -261,6 +262,38 @@ func TestPlanOfAChainThatIsHeldUp(t *testing.T) {
 	await("no call begins any more")
 	close(second)
 	d.close()
+}
+
+// The plan of a chain that begins at once is left to its first call: to write it beside
+// that costs a tenth of a call.
+func TestPlanOfAChainThatBegins(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := store.Open(dir, "boot")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = s.Close() }()
+		kept := false
+		ticket := s.PutToWait(func(tx *store.Tx) error {
+			tx.Then(func() { kept = true })
+			return nil
+		})
+		r := newRecorder()
+		d := newDispatcher(t.Context(), 1, r.run)
+		c := networkChain("a", translate.OpStart)
+		c.tasks[0].kept = &ticket
+		d.submit(c)
+		<-r.began
+		time.Sleep(time.Minute)
+		if kept {
+			t.Error("it was written by somebody else")
+		}
+		d.close()
+		if err := ticket.Wait(); err != nil || !kept {
+			t.Errorf("kept: %t, %v", kept, err)
+		}
+	})
 }
 
 // What is made for all calls of a chain is not kept while it waits.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -39,5 +40,21 @@ func TestEndOfACallWhosePlanIsNotKept(t *testing.T) {
 		if got := end == (store.Ticket{}); got != (failure == nil) {
 			t.Errorf("%v: the end is noted: %t", failure, got)
 		}
+	}
+}
+
+// A record that no call goes with is written though nobody waits for it.
+func TestRecordWithoutCalls(t *testing.T) {
+	s, err := store.Open(t.TempDir(), "boot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	kept := make(chan struct{})
+	keeper{store: s}.record(change{bucket: store.Networks, key: "n", packed: []byte("{}")}, &chain{}, func() { close(kept) })
+	select {
+	case <-kept:
+	case <-time.After(30 * time.Second):
+		t.Error("it is not kept")
 	}
 }

@@ -322,8 +322,7 @@ func TestUndoContainerHotPlug(t *testing.T) {
 	s := undoScene(t, []testhost.Option{testhost.WithLXC()})
 	s.DefineAndStart(t, testhost.NAT("front", 81))
 	s.CreateContainer(t, testhost.Container{Name: "c", NICs: nics("front"), Init: true})
-	s.ours.WaitFor(t, "front", "plugged")
-	s.idle()
+	s.settle()
 	s.ours.Clear(t) // the container may have been started more than once
 	s.ours.Set(t, "front", "plugged", refusal)
 	s.AttachToContainer(t, "c", testhost.NIC{Network: "front", MAC: mac(7)})

@@ -42,9 +42,7 @@ func afterEachCollection(set int) {
 	})
 }
 
-// share returns by how many percent the heap may grow over so many bytes in use. It comes
-// in steps, since setting it stops everything for a moment.
+// share returns by how many percent the heap may grow over so many bytes in use.
 func share(live uint64) int {
-	const step = 10
-	return max(least, min(most, int(growth*100/max(live, 1))/step*step))
+	return max(least, min(most, int(growth*100/max(live, 1))))
 }

@@ -86,8 +86,13 @@ func TestMarksInManyPieces(t *testing.T) {
 		t.Fatal(err)
 	}
 	long := "/" + strings.Repeat("long/", 700) + "etc"
-	pad := strings.Repeat("x", pieceSize-int(program.Size())%pieceSize-2000)
-	d, _ := runAs(t, "libvirtd", "\x00unplugged\x00"+pad+"\x00"+long+"/libvirt/hooks\x00"+
+	const first = "\x00unplugged\x00"
+	end := pieceSize // of a piece, in the midst of the long directory
+	for end < int(program.Size())+len(first)+2000 {
+		end += pieceSize - overlap
+	}
+	pad := strings.Repeat("x", end-2000-len(first)-int(program.Size()))
+	d, _ := runAs(t, "libvirtd", first+pad+"\x00"+long+"/libvirt/hooks\x00"+
 		strings.Repeat("x", 2*pieceSize)+"\x00/etc/libvirt/hooks\x00/libvirt/hooks\x00<hookData>")
 	if got, want := d.HookDirs(), []string{long + "/libvirt/hooks", "/etc/libvirt/hooks", "/libvirt/hooks"}; !slices.Equal(got, want) {
 		t.Errorf("hook directories %q", got)

@@ -173,6 +173,13 @@ func TestGuestsChainGoesOnInTheNextNetwork(t *testing.T) {
 	}
 }
 
+// entered enters a chain as submit does, but hurries nothing.
+func entered(d *dispatcher, c chain) (atOnce bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.enter(&c)
+}
+
 // A chain's first call does not begin at once behind another of its network or its guest,
 // while all workers are busy, and after the end.
 func TestBeginsAtOnce(t *testing.T) {
@@ -183,9 +190,7 @@ func TestBeginsAtOnce(t *testing.T) {
 	enter := func(c chain, want bool) {
 		t.Helper()
 		first := label(c.tasks[0].call)
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if d.enter(&c) != want {
+		if entered(d, c) != want {
 			t.Errorf("%s begins at once: %t, want %t", first, !want, want)
 		}
 	}
@@ -243,19 +248,14 @@ func TestPlanOfAChainThatIsHeldUp(t *testing.T) {
 	r.await(t, 1)
 	d.limit(1)
 	// The others were entered and not hurried, as if they were about to begin.
-	enter := func(c chain) {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.enter(&c)
-	}
-	enter(planned(guestChain("i", translate.OpPlugged, "b")))
+	entered(d, planned(guestChain("i", translate.OpPlugged, "b")))
 	close(first) // g comes first in b, too
 	r.await(t, 1)
 	await("another guest came first")
-	enter(planned(guestChain("j", translate.OpPlugged, "e")))
+	entered(d, planned(guestChain("j", translate.OpPlugged, "e")))
 	d.limit(1)
 	await("there are too many workers")
-	enter(planned(guestChain("k", translate.OpPlugged, "f")))
+	entered(d, planned(guestChain("k", translate.OpPlugged, "f")))
 	d.stop()
 	await("no other call begins")
 	d.submit(planned(guestChain("l", translate.OpPlugged, "f")))

@@ -323,6 +323,9 @@ func TestUndoContainerHotPlug(t *testing.T) {
 	s.DefineAndStart(t, testhost.NAT("front", 81))
 	s.CreateContainer(t, testhost.Container{Name: "c", NICs: nics("front"), Init: true})
 	s.settle()
+	if diff := cmp.Diff([]string{"front start", "front started", "front plugged c " + mac(1)}, s.calls()[:3]); diff != "" {
+		t.Errorf("first calls (-want +got):\n%s", diff)
+	}
 	s.ours.Clear(t) // the container may have been started more than once
 	s.ours.Set(t, "front", "plugged", refusal)
 	s.AttachToContainer(t, "c", testhost.NIC{Network: "front", MAC: mac(7)})

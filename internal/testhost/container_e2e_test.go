@@ -40,7 +40,12 @@ func TestContainersSideBySide(t *testing.T) {
 			t.Parallel()
 			h := Start(t, WithLXC())
 			h.CreateNetwork(t, Isolated("n1", 41))
+			wantCalls(t, h.Native(), "n1 start", "n1 started")
 			h.CreateContainer(t, Container{Name: "c", NICs: cards("n1"), Init: true})
+			calls := h.Native().MustCalls(t) // it may have been started more than once
+			if got, want := brief(calls[len(calls)-1]), port("n1", "created", 1); got != want {
+				t.Errorf("last call %q, want %q", got, want)
+			}
 			h.Native().Clear(t)
 			h.ShutdownContainer(t, "c")
 			wantCalls(t, h.Native(), port("n1", "deleted", 1))
